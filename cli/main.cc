@@ -1,0 +1,7 @@
+#include <cstdio>
+
+namespace imgb {
+const char* version();
+}
+
+int main() { std::printf("imgb %s\n", imgb::version()); }

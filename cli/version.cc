@@ -1,0 +1,3 @@
+namespace imgb {
+const char* version() { return IMGB_VERSION; }
+}  // namespace imgb

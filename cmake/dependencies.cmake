@@ -1,0 +1,20 @@
+# Third-party libraries, all of them Debian packages (packaging/build-packages.txt).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(LIBARCHIVE REQUIRED IMPORTED_TARGET libarchive)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
+pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
+
+# libcurl brings twenty libraries that take longer to load than a cached build takes to run. The registry room reads its
+# header and opens the library at the first request, so this target has the include folder alone.
+add_library(imgb_curl_headers INTERFACE)
+target_include_directories(imgb_curl_headers SYSTEM INTERFACE ${CURL_INCLUDE_DIRS})

@@ -1,0 +1,38 @@
+# How a room is built: one static library of every .cc file in its folder, the rooms it may use PUBLIC, third-party
+# libraries PRIVATE, so that no other room can include what a room wraps.
+
+add_library(imgb_options INTERFACE)
+target_compile_features(imgb_options INTERFACE cxx_std_20)
+target_include_directories(imgb_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(imgb_options INTERFACE _GNU_SOURCE IMGB_VERSION="${PROJECT_VERSION}")
+target_compile_options(imgb_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
+  -ffunction-sections -fdata-sections -fpch-preprocess)
+target_link_libraries(imgb_options INTERFACE fmt::fmt Threads::Threads)
+target_link_options(imgb_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
+if(IMGB_SANITIZE)
+  target_compile_options(imgb_options INTERFACE -fsanitize=${IMGB_SANITIZE})
+  target_link_options(imgb_options INTERFACE -fsanitize=${IMGB_SANITIZE})
+endif()
+
+include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
+
+# One precompiled header for all rooms: the standard library and fmt are most of what every file reads.
+add_library(imgb_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cc)
+target_link_libraries(imgb_pch PRIVATE imgb_options)
+target_precompile_headers(imgb_pch PRIVATE <algorithm> <array> <chrono> <condition_variable> <cstddef> <cstdint> <cstring>
+  <filesystem> <functional> <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <thread> <utility>
+  <variant> <vector> <fmt/core.h>)
+
+# imgb_room(NAME [USES room...] [LIBRARIES lib...])
+function(imgb_room name)
+  cmake_parse_arguments(ROOM "" "" "USES;LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(NOT sources)
+    add_library(imgb_${name} INTERFACE)
+    target_link_libraries(imgb_${name} INTERFACE imgb_options ${ROOM_USES})
+    return()
+  endif()
+  add_library(imgb_${name} STATIC ${sources})
+  target_link_libraries(imgb_${name} PUBLIC imgb_options ${ROOM_USES} PRIVATE ${ROOM_LIBRARIES})
+  target_precompile_headers(imgb_${name} REUSE_FROM imgb_pch)
+endfunction()

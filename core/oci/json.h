@@ -1,0 +1,12 @@
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+namespace imgb {
+
+/// The one way into JSON from outside: strict (no comments, no NaN, valid UTF-8), at most `max_bytes`, nesting at most
+/// 64, duplicate keys refused. Error(corrupt) names `what` and the offset. Include <nlohmann/json.hpp> in .cc files
+/// only.
+nlohmann::json parse_json(std::string_view text, std::size_t max_bytes, std::string_view what);
+
+}  // namespace imgb

@@ -1,0 +1,48 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/digest.h"
+#include "core/base/fd.h"
+#include "core/base/stream.h"
+#include "core/oci/descriptor.h"
+
+namespace imgb {
+
+/// Writes one blob. Destroyed uncommitted: nothing is left but, for a blob whose digest was known from the start, the
+/// part that arrived, so that the next attempt resumes.
+class BlobWriter : public Sink {
+ public:
+  /// Makes the blob durable under its own digest: data synced, linked, folder synced (security.md 4.2). With an
+  /// expected descriptor, Error(corrupt) when size or digest differ, and nothing is kept. Call once, last.
+  virtual Descriptor commit(std::string media_type) = 0;
+  virtual std::uint64_t size_bytes() const = 0;  ///< Written so far, resumed part included.
+};
+
+/// Blobs by digest. Verbs few; conveniences are free functions over this.
+/// Threads: all functions may be called at once.
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+  virtual std::unique_ptr<BlobWriter> create() = 0;
+  /// For a blob known by digest: waits while another process or thread writes the same one, then returns nullptr when
+  /// it is there. Otherwise a writer that continues at size_bytes() of an earlier broken attempt (hashed again, not
+  /// trusted).
+  virtual std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) = 0;
+  /// Verifies as it streams: throws Error(corrupt) at the end. Error(not_found) when absent.
+  virtual std::unique_ptr<Source> open(const Digest& digest) const = 0;
+  /// The file itself, for sendfile, ranged reads and hard links. Unverified. Throws Error(unsupported) without files.
+  virtual Fd open_file(const Digest& digest) const = 0;
+  virtual std::optional<std::uint64_t> find_size(const Digest& digest) const = 0;  ///< Bytes; nullopt if absent.
+  virtual void remove(const Digest& digest) = 0;  ///< Afterwards it is absent, whoever removed it.
+  virtual std::vector<Digest> list() const = 0;   ///< Sorted.
+};
+
+std::string read_blob(const BlobStore& store, const Descriptor& blob, std::uint64_t max_bytes);  ///< Verified.
+Descriptor write_blob(BlobStore& store, std::string_view content, std::string media_type);
+
+}  // namespace imgb

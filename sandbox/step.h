@@ -1,0 +1,91 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/base/dir.h"
+#include "core/base/fd.h"
+#include "core/base/process.h"
+#include "core/base/rooted_path.h"
+#include "sandbox/user.h"
+
+namespace imgb {
+
+/// What the caller of the sandbox asks for: one process in its own world. Plain data but for the open folders it
+/// borrows. `sandbox/plan.h` turns it into a SandboxPlan (pure), `sandbox/launch.h` runs it.
+
+/// The root file system as overlay folders: names below `snapshots`, lower ones top first.
+struct RootFs {
+  const Dir* snapshots = nullptr;
+  std::vector<std::string> lower;
+  std::string upper, work;  ///< Empty for a read-only root.
+};
+
+struct BindMount {     ///< A folder or file, attached from its O_PATH fd and never by name (V31, V79).
+  int source_fd = -1;  ///< Borrowed.
+  RootedPath target;
+  bool read_only = true;
+  bool discard_writes = false;  ///< RUN --mount=type=bind,rw: an overlay over the source that is thrown away (V34).
+};
+struct TmpfsMount {
+  RootedPath target;
+  std::optional<std::uint64_t> size_bytes;
+  std::uint32_t mode = 01777;
+};
+struct SecretFile {  ///< Content on a tmpfs of its own; leaves nothing on disk (V49, V50).
+  RootedPath target;
+  std::string content;
+  std::uint32_t mode = 0400, uid = 0, gid = 0;
+};
+struct SocketMount {  ///< A host socket (ssh agent) by its O_PATH fd.
+  int source_fd = -1;
+  RootedPath target;
+  std::uint32_t mode = 0600, uid = 0, gid = 0;
+};
+using StepMount = std::variant<BindMount, TmpfsMount, SecretFile, SocketMount>;
+
+enum class Security {
+  standard,  ///< User namespace, 14 capabilities, seccomp list, masked paths.
+  compat,    ///< Docker's: no user namespace, device cgroup.
+  insecure,  ///< --privileged.
+};
+enum class NetworkMode { isolated, host, none };
+
+struct Limits {
+  std::optional<std::uint64_t> memory_bytes, shm_bytes;
+  std::optional<double> cpus;
+  std::optional<std::uint64_t> pids;
+  struct Rlimit {
+    std::string name;  ///< "nofile"
+    std::uint64_t soft = 0, hard = 0;
+  };
+  std::vector<Rlimit> ulimits;
+};
+
+struct StepSpec {
+  RootFs root;
+  std::vector<StepMount> mounts;  ///< In the order they are attached.
+  std::vector<std::string> argv, env;
+  RootedPath cwd;  ///< Made when missing, owned by the user.
+  UserIds user;
+  std::string hostname = "buildkitsandbox";
+  Security security = Security::standard;
+  bool read_only_root = false;
+  bool no_new_privileges = false;
+  std::vector<std::string> add_capabilities, drop_capabilities;  ///< "NET_ADMIN", "ALL"
+  NetworkMode network = NetworkMode::isolated;
+  std::vector<std::pair<std::string, std::string>> extra_hosts;  ///< name, address
+  std::optional<std::string> resolv_conf;  ///< Unset: made from the host's, as the network mode needs.
+  Limits limits;
+  bool tty = false;
+};
+
+}  // namespace imgb
