@@ -25,41 +25,44 @@ struct MountSpec {
 
 enum class CacheSharing { shared, private_, locked };
 
-// Targets are as written after expansion: relative ones are below WORKDIR. Modes are permission bits (07777).
-struct BindMount {
+/// What each type of --mount holds (the sandbox has mounts of its own, hence the namespace).
+/// Targets are as written after expansion: relative ones are below WORKDIR. Modes are permission bits (07777).
+namespace run_mount {
+struct Bind {
   std::string target, source, from;  ///< `source` "" is the root of `from`.
   bool writable = false;             ///< Writes are discarded.
 };
-struct CacheMount {
+struct Cache {
   std::string id;  ///< "" when not given: the cleaned target.
   std::string target, source, from;
   CacheSharing sharing = CacheSharing::shared;
   std::optional<std::uint32_t> mode, uid, gid;  ///< Default 0755, 0, 0.
   bool read_only = false;
 };
-struct TmpfsMount {
+struct Tmpfs {
   std::string target;
   std::uint64_t size_bytes = 0;  ///< 0: no limit given.
 };
-struct SecretMount {
+struct Secret {
   std::string id;                     ///< Never empty.
   std::optional<std::string> target;  ///< nullopt: no file, only the variable. Default is already filled in.
   std::string env;                    ///< Variable to set; "" for none.
   bool required = false;
   std::uint32_t mode = 0400, uid = 0, gid = 0;
 };
-struct SshMount {
+struct Ssh {
   std::string id;      ///< "default" when not given.
   std::string target;  ///< "" when not given: /run/buildkit/ssh_agent.N
   bool required = false;
   std::uint32_t mode = 0600, uid = 0, gid = 0;
 };
-using Mount = std::variant<BindMount, CacheMount, TmpfsMount, SecretMount, SshMount>;
+}  // namespace run_mount
+using RunMount = std::variant<run_mount::Bind, run_mount::Cache, run_mount::Tmpfs, run_mount::Secret, run_mount::Ssh>;
 
 /// Splits the CSV of --mount. Error(input) for broken CSV and for variables in `from`.
 MountSpec parse_mount_spec(std::string_view text);
 
 /// Expands values with `expand` and checks everything (dockerfile.md 3.2). Error(input) with BuildKit's texts.
-Mount resolve_mount(const MountSpec& spec, const std::function<std::string(const Word&)>& expand);
+RunMount resolve_mount(const MountSpec& spec, const std::function<std::string(const Word&)>& expand);
 
 }  // namespace imgb

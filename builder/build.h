@@ -1,0 +1,88 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "builder/build_context.h"
+#include "builder/sources.h"
+#include "builder/step_runner.h"
+#include "core/base/error.h"
+#include "core/base/progress.h"
+#include "core/base/time.h"
+#include "core/oci/image_config.h"
+#include "core/oci/platform.h"
+#include "core/store/store.h"
+#include "layerfs/layer_writer.h"
+#include "layerfs/snapshot_store.h"
+
+namespace imgb {
+
+/// Everything a build depends on, as data: what `imgb build`'s flags, files and environment say (dockerfile.md 6).
+struct BuildRequest {
+  std::string dockerfile_name = "Dockerfile";  ///< As people are shown it.
+  std::string dockerfile_text;
+  BuildContext context;
+  std::map<std::string, NamedContext> named_contexts;  ///< By name as given.
+
+  std::string target;                              ///< Stage name; "": the last stage.
+  std::map<std::string, std::string> build_args;   ///< Values found; SOURCE_DATE_EPOCH and proxies among them.
+  std::map<std::string, std::string> labels;       ///< --label, applied to the result last.
+  std::map<std::string, std::string> annotations;  ///< Of the manifest.
+  std::optional<Platform> platform;                ///< --platform; unset: the host's, implicitly.
+  PullPolicy pull = PullPolicy::missing;
+  bool no_cache = false;
+  std::set<std::string> no_cache_stages;  ///< --no-cache-filter
+
+  NetworkMode network = NetworkMode::isolated;
+  Security security = Security::standard;
+  bool allow_host_network = false;                               ///< RUN --network=host is allowed.
+  bool allow_insecure = false;                                   ///< RUN --security=insecure is allowed.
+  std::vector<std::pair<std::string, std::string>> extra_hosts;  ///< --add-host: name, address
+  Limits limits;                                                 ///< --memory, --cpus, --shm-size, --ulimit
+  std::map<std::string, std::string> secrets;                    ///< id -> content
+  std::map<std::string, Fd> ssh_agents;                          ///< id -> O_PATH of the agent's socket
+
+  LayerOptions layers;  ///< How new layers are compressed. max_mtime is set from SOURCE_DATE_EPOCH.
+  IngestLimits limits_of_ingest;
+  unsigned jobs = 0;     ///< Steps at once; 0: max(4, processors).
+  Nanoseconds now = 0;   ///< The clock, asked once by the caller.
+  bool explain = false;  ///< Say by notes why each step ran.
+  /// Called when a RUN failed, in the failed step's world as it is (the upper folder with what the command left),
+  /// before the world is dropped: --on-error=shell. May run another process there. At most once per build.
+  std::function<void(const StepSpec&, const Error&)> on_run_failure;
+};
+
+/// The parts of the program that a build works with. Borrowed.
+struct BuildTools {
+  Store& store;
+  SnapshotStore& snapshots;
+  StepRunner& runner;
+  BaseImageSource& images;
+  RemoteFileSource& files;
+  Progress& progress;
+};
+
+struct BuildResult {
+  Descriptor manifest;  ///< OCI, in the store with all its blobs; it has no name yet (ImageIndex::set or keep).
+  Digest config_digest;
+  ImageConfig config;
+  std::vector<Layer> layers;                      ///< Bottom first.
+  std::size_t base_layers = 0;                    ///< How many of them came with the base image.
+  std::optional<std::int64_t> source_date_epoch;  ///< Seconds.
+  std::vector<std::string> warnings;              ///< Also emitted as they came up.
+  unsigned steps_cached = 0, steps_run = 0;
+};
+
+/// Builds the target stage and what it needs; unneeded stages are not touched. Steps run as soon as their inputs are
+/// ready, at most `jobs` at once; the first failure stops the others.
+/// Errors: DockerfileError with the lines (syntax, unknown names, a RUN that failed); whatever tools throw, with the
+/// step as a frame; Error(cancelled).
+BuildResult build(const BuildRequest& request, const BuildTools& tools, std::stop_token stop);
+
+}  // namespace imgb
