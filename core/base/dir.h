@@ -117,6 +117,7 @@ class Dir {
   void sync() const;  ///< fsync of the folder itself.
 
  private:
+  class Place;
   Fd fd_;
   std::string name_;
 };
