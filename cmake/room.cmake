@@ -6,6 +6,8 @@ target_compile_features(imgb_options INTERFACE cxx_std_20)
 target_include_directories(imgb_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(imgb_options INTERFACE _GNU_SOURCE IMGB_VERSION="${PROJECT_VERSION}")
 target_compile_options(imgb_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
+  # gcc 12 sees overflows in std::string + that are not there
+  -Wno-stringop-overflow -Wno-restrict -Wno-array-bounds
   -ffunction-sections -fdata-sections -fpch-preprocess)
 target_link_libraries(imgb_options INTERFACE fmt::fmt Threads::Threads)
 target_link_options(imgb_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)

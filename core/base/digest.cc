@@ -76,12 +76,14 @@ std::string Digest::hex() const { return imgb::hex(raw()); }
 std::string Digest::str() const { return (algorithm_ == DigestAlgorithm::sha256 ? "sha256:" : "sha512:") + hex(); }
 
 struct Hasher::State {
+  explicit State(DigestAlgorithm which) : algorithm(which) {}
+  State(const State&) = delete;
   DigestAlgorithm algorithm;
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   ~State() { EVP_MD_CTX_free(context); }
 };
 
-Hasher::Hasher(DigestAlgorithm algorithm) : state_(std::make_unique<State>(State{algorithm})) {
+Hasher::Hasher(DigestAlgorithm algorithm) : state_(std::make_unique<State>(algorithm)) {
   if (!state_->context || EVP_DigestInit_ex2(state_->context, method(algorithm), nullptr) != 1)
     throw_error(ErrorKind::internal, "OpenSSL cannot hash");
 }

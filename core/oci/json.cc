@@ -1,0 +1,76 @@
+#include "core/oci/json.h"
+
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kMaxDepth = 64;
+
+/// Looks at the stream of tokens before any value is built: nesting and duplicate keys are refused at the first sight.
+class Guard : public nlohmann::json_sax<json> {
+ public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return enter();
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    --depth_;
+    return true;
+  }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
+  bool key(string_t& name) override {
+    if (keys_.back().insert(name).second) return true;
+    problem_ = "key " + printable(name, 100) + " stands twice in one object";
+    return false;
+  }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
+    problem_ = fmt::format("not JSON at byte {}", position);
+    return false;
+  }
+  const std::string& problem() const { return problem_; }
+
+ private:
+  bool enter() {
+    if (++depth_ <= kMaxDepth) return true;
+    problem_ = fmt::format("nested deeper than {} levels", kMaxDepth);
+    return false;
+  }
+  std::vector<std::unordered_set<std::string>> keys_;
+  std::size_t depth_ = 0;
+  std::string problem_;
+};
+
+}  // namespace
+
+json parse_json(std::string_view text, std::size_t max_bytes, std::string_view what) {
+  if (text.size() > max_bytes)
+    throw_error(ErrorKind::corrupt, "{}: {} bytes of JSON, more than the limit of {}", what, text.size(), max_bytes);
+  Guard guard;
+  if (!json::sax_parse(text, &guard)) throw_error(ErrorKind::corrupt, "{}: {}", what, guard.problem());
+  try {
+    return json::parse(text);
+  } catch (const json::exception& e) {
+    throw_error(ErrorKind::corrupt, "{}: {}", what, printable(e.what(), 200));
+  }
+}
+
+}  // namespace imgb

@@ -1,0 +1,73 @@
+#include "core/oci/reference.h"
+
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+struct Case {
+  const char *text, *canonical, *familiar;
+};
+
+TEST(Reference, NamesAreNormalisedAsDockerDoes) {
+  const std::string digest(64, 'a');
+  const Case cases[] = {
+      {"busybox", "docker.io/library/busybox", "busybox"},
+      {"busybox:1.36", "docker.io/library/busybox:1.36", "busybox:1.36"},
+      {"docker.io/busybox", "docker.io/library/busybox", "busybox"},
+      {"index.docker.io/library/busybox", "docker.io/library/busybox", "busybox"},
+      {"user/app", "docker.io/user/app", "user/app"},
+      {"library/a/b", "docker.io/library/a/b", "library/a/b"},
+      {"localhost/app", "localhost/app", "localhost/app"},
+      {"localhost:5000/a/b:t", "localhost:5000/a/b:t", "localhost:5000/a/b:t"},
+      {"quay.io/a", "quay.io/a", "quay.io/a"},
+      {"[::1]:5000/x", "[::1]:5000/x", "[::1]:5000/x"},
+      {"a__b/c---d/e.f", "docker.io/a__b/c---d/e.f", "a__b/c---d/e.f"},
+      {"Host/app", "Host/app", "Host/app"},
+      {"host:99999/x", "host:99999/x", "host:99999/x"},
+  };
+  for (const Case& c : cases) {
+    Reference ref = Reference::parse(c.text);
+    EXPECT_EQ(ref.canonical(), c.canonical) << c.text;
+    EXPECT_EQ(ref.familiar(), c.familiar) << c.text;
+    EXPECT_EQ(Reference::parse(ref.familiar()), ref) << c.text;
+  }
+  EXPECT_EQ(Reference::parse("b:t@sha256:" + digest).canonical(), "docker.io/library/b:t@sha256:" + digest);
+}
+
+TEST(Reference, WhatIsNoNameIsRefused_V53) {
+  for (const std::string& bad : {std::string(""),
+                                 std::string("../../x"),
+                                 std::string("a//b"),
+                                 std::string("Upper"),
+                                 std::string("a/B"),
+                                 std::string(300, 'a'),
+                                 std::string("x@sha256:zz"),
+                                 std::string("x@sha512:abc"),
+                                 std::string("x:a/b:"),
+                                 std::string("x:"),
+                                 std::string("x:-t"),
+                                 std::string(64, 'a'),
+                                 std::string("-a"),
+                                 std::string("a-"),
+                                 std::string("a..b"),
+                                 std::string("a___b"),
+                                 std::string("[::1/x"),
+                                 std::string("a.b:port/x"),
+                                 std::string("a b"),
+                                 std::string("a\nb"),
+                                 std::string("x:") + std::string(129, 't')})
+    EXPECT_THROW(Reference::parse(bad), Error) << bad;
+}
+
+TEST(Reference, TheDefaultTagIsGivenOnlyWhereNothingPins) {
+  EXPECT_EQ(Reference::parse("a").with_default_tag().familiar(), "a:latest");
+  EXPECT_EQ(Reference::parse("a:b").with_default_tag().familiar(), "a:b");
+  std::string pinned = "a@sha256:" + std::string(64, '0');
+  EXPECT_EQ(Reference::parse(pinned).with_default_tag().familiar(), pinned);
+}
+
+}  // namespace
+}  // namespace imgb
