@@ -1,0 +1,62 @@
+#include "registry/credential_policy.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "registry/address.h"
+
+namespace imgb {
+namespace {
+
+bool is_docker_hub(std::string_view host) {
+  return host == "docker.io" || host == "registry-1.docker.io" || host == "index.docker.io";
+}
+
+/// "gitlab.com" is one of "registry.gitlab.com"; "com" is one of nobody, addresses have none.
+bool is_parent_domain(std::string_view parent, std::string_view child) {
+  return parent.find('.') != std::string_view::npos && child.size() > parent.size() + 1 && child.ends_with(parent) &&
+         child[child.size() - parent.size() - 1] == '.' && !find_address_class(parent) && !find_address_class(child);
+}
+
+bool may_send_stored(const Origin& owner, const Origin& target) {
+  if (owner.scheme == "https" && target.scheme != "https") return false;
+  if (owner.host == target.host) return true;
+  if (target.scheme != "https") return false;
+  if (is_docker_hub(owner.host)) return target.host == "auth.docker.io";
+  return is_parent_domain(target.host, owner.host);
+}
+
+}  // namespace
+
+bool may_send(Secret secret, const Origin& owner, const Origin& target) {
+  if (owner == target) return true;
+  return secret == Secret::registry_credential && may_send_stored(owner, target);
+}
+
+std::optional<std::string> find_realm_problem(const Origin& registry, std::string_view realm) {
+  if (realm.find('#') != std::string_view::npos) return "it has a fragment";
+  auto url = Url::find(realm);
+  if (!url) return "it is not an http or https URL";
+  if (!url->user_info.empty()) return "it holds a user name";
+  if (registry.scheme == "https" && url->origin.scheme != "https") return "it is not https, though the registry is";
+  return std::nullopt;
+}
+
+Url follow_redirect(const Url& from, std::string_view location, int hops) {
+  if (hops >= kMaxRedirects) {
+    throw_error(ErrorKind::denied, "{}: more than {} redirects", from.redacted(), kMaxRedirects);
+  }
+  Url to = in_context([&] { return fmt::format("{}: redirect", from.redacted()); },
+                      [&] { return resolve(from, location); });
+  if (from.origin.scheme == "https" && to.origin.scheme != "https") {
+    throw_error(ErrorKind::denied, "{}: redirect from https to http ({}) is not followed", from.redacted(),
+                to.origin.str());
+  }
+  if (!to.user_info.empty()) {
+    throw_error(ErrorKind::denied, "{}: redirect to a URL with a user name is not followed", from.redacted());
+  }
+  return to;
+}
+
+}  // namespace imgb

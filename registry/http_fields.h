@@ -1,0 +1,27 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/time.h"
+
+namespace imgb {
+
+/// "bytes 100-199/200" (RFC 9110, 14.4). `size` is nullopt for "*".
+struct ContentRange {
+  std::uint64_t first = 0, last = 0;
+  std::optional<std::uint64_t> size;
+  friend bool operator==(const ContentRange&, const ContentRange&) = default;
+};
+std::optional<ContentRange> find_content_range(std::string_view value);
+
+/// Retry-After: seconds or a date, as the time to wait from `now`; a date in the past is 0.
+std::optional<std::chrono::milliseconds> find_retry_after(std::string_view value, Nanoseconds now);
+
+/// The file name a Content-Disposition suggests, folders cut off; "" when there is none. Error(denied) for a name that
+/// is no safe base name: "..", a NUL or other control character, longer than 255 bytes (V35).
+std::string file_name_of_content_disposition(std::string_view value);
+
+}  // namespace imgb

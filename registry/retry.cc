@@ -1,0 +1,55 @@
+#include "registry/retry.h"
+
+#include <algorithm>
+
+namespace imgb {
+namespace {
+
+bool is_temporary(int status) {
+  switch (status) {
+    case 408:
+    case 425:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Attempts allowed in all for this kind of failure; 1 means give up.
+int attempts_for(const FailedAttempt& failed, const RetryLimits& limits) {
+  if (std::holds_alternative<WrongBytes>(failed.what)) return limits.max_corrupt_attempts;
+  if (auto* status = std::get_if<int>(&failed.what)) return is_temporary(*status) ? limits.max_attempts : 1;
+  switch (std::get<TransportFailure>(failed.what)) {
+    case TransportFailure::resolve:
+    case TransportFailure::connect:
+      return limits.max_unreachable_attempts;
+    case TransportFailure::stalled:
+    case TransportFailure::cut:
+    case TransportFailure::malformed:
+      return limits.max_attempts;
+    case TransportFailure::tls:
+    case TransportFailure::no_tls:
+    case TransportFailure::refused_address:
+      return 1;
+  }
+  return 1;
+}
+
+}  // namespace
+
+std::optional<std::chrono::milliseconds> find_wait(const FailedAttempt& failed, const RetryLimits& limits,
+                                                   double jitter) {
+  using std::chrono::milliseconds;
+  if (failed.attempt >= attempts_for(failed, limits)) return std::nullopt;
+  if (std::holds_alternative<WrongBytes>(failed.what)) return milliseconds(0);
+  if (failed.retry_after) return std::min(*failed.retry_after, limits.max_wait);
+  milliseconds wait = std::min(limits.first_wait * (1 << std::min(failed.attempt - 1, 16)), limits.max_wait);
+  return wait / 2 + milliseconds(static_cast<std::int64_t>(jitter * static_cast<double>((wait / 2).count())));
+}
+
+}  // namespace imgb
