@@ -25,8 +25,8 @@ using CredentialStep = std::variant<Credential, AskHelper>;
 /// What an auth.json or config.json says about an image, best first: the first step that yields a credential decides.
 /// Keys match exactly and whole: "example.com" says nothing about "example.com.evil" or "example.com:5000" (V67).
 ///
-/// `registry` is the host as named ("docker.io", "localhost:5000"), `repository` the path; auth.json has keys for paths as
-/// well, most specific first (containers-auth.json(5)). Docker Hub is also "https://index.docker.io/v1/". Pure.
+/// `registry` is the host as named ("docker.io", "localhost:5000"), `repository` the path; auth.json has keys for paths
+/// as well, most specific first (containers-auth.json(5)). Docker Hub is also "https://index.docker.io/v1/". Pure.
 /// Error(input) names `what` on bad JSON, a bad helper name, bad base64; the secret is not shown.
 std::vector<CredentialStep> credential_steps(std::string_view json, std::string_view what, std::string_view registry,
                                              std::string_view repository);

@@ -4,7 +4,6 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "registry/address.h"
 
 namespace imgb {
 namespace {
@@ -43,12 +42,18 @@ std::optional<std::string> find_realm_problem(const Origin& registry, std::strin
   return std::nullopt;
 }
 
+std::optional<AddressClass> find_refused_literal(const Origin& target, const AddressRule& rule) {
+  auto literal = find_address_class(target.host);
+  if (!literal && is_loopback_host(target.host)) literal = AddressClass::loopback;
+  return literal && !rule.allows(*literal) ? literal : std::nullopt;
+}
+
 Url follow_redirect(const Url& from, std::string_view location, int hops) {
   if (hops >= kMaxRedirects) {
     throw_error(ErrorKind::denied, "{}: more than {} redirects", from.redacted(), kMaxRedirects);
   }
-  Url to = in_context([&] { return fmt::format("{}: redirect", from.redacted()); },
-                      [&] { return resolve(from, location); });
+  Url to =
+      in_context([&] { return fmt::format("{}: redirect", from.redacted()); }, [&] { return resolve(from, location); });
   if (from.origin.scheme == "https" && to.origin.scheme != "https") {
     throw_error(ErrorKind::denied, "{}: redirect from https to http ({}) is not followed", from.redacted(),
                 to.origin.str());

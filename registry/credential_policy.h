@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "registry/address.h"
 #include "registry/url.h"
 
 namespace imgb {
@@ -27,6 +28,9 @@ bool may_send(Secret secret, const Origin& owner, const Origin& target);
 /// Why the token service that `registry` names must not be asked at all; nullopt when it may be. An https registry has
 /// an https service; no user part, no fragment. (V62; where it resolves to is checked by AddressRule.)
 std::optional<std::string> find_realm_problem(const Origin& registry, std::string_view realm);
+
+/// The kind of address that a URL says outright and `rule` refuses; names are looked at when they are resolved.
+std::optional<AddressClass> find_refused_literal(const Origin& target, const AddressRule& rule);
 
 /// Where a redirect leads. Error(denied) on the 11th hop, https to http, other schemes, a user part (V36, V60, V66).
 /// `hops` is how many were followed before.

@@ -51,7 +51,8 @@ Library open_library() {
   Library library{};
   auto load = [&](auto& function, const char* name) {
     function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(dlsym(handle, name));
-    if (!function) throw_error(ErrorKind::unsupported, "libcurl.so.4 has no {}: imgb needs libcurl 7.88 or later", name);
+    if (!function)
+      throw_error(ErrorKind::unsupported, "libcurl.so.4 has no {}: imgb needs libcurl 7.88 or later", name);
   };
 #define IMGB_LOAD(name) load(library.name, "curl_" #name)
   IMGB_LOAD(global_init);

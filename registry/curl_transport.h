@@ -18,8 +18,8 @@ struct TransportOptions {
   std::string user_agent = "imgb/" IMGB_VERSION;
 };
 
-/// HTTP over libcurl: HTTP/2 where TLS offers it, connections kept and used again, TLS 1.2 or later, IPv6 and IPv4 tried
-/// side by side. The library is opened at the first request; without it Error(unsupported) names the package.
+/// HTTP over libcurl: HTTP/2 where TLS offers it, connections kept and used again, TLS 1.2 or later, IPv6 and IPv4
+/// tried side by side. The library is opened at the first request; without it Error(unsupported) names the package.
 /// Each call runs on its caller's thread; sinks are called there.
 class CurlTransport : public HttpTransport {
  public:

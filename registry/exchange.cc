@@ -17,29 +17,23 @@ AddressRule rule_after_redirect(const ResponseHead& first, bool strict) {
   return rule;
 }
 
-/// What a proxied connection hides from AddressRule is at least refused when the URL says it.
-void check_literal(const Url& to, const AddressRule& rule) {
-  auto literal = find_address_class(to.origin.host);
-  if (!literal && is_loopback_host(to.origin.host)) literal = AddressClass::loopback;
-  if (literal && !rule.allows(*literal)) {
-    throw TransportError(TransportFailure::refused_address, ErrorKind::denied,
-                         fmt::format("redirect to {}, a {} address, is not followed", to.origin.str(),
-                                     name_of(*literal)));
-  }
-}
-
 /// The request for the next hop.
 void turn(HttpRequest& request, const Url& to, const Origin& home, const AddressRule& rule,
           const RedirectRules& rules) {
   if (to.origin == home) {
     request.addresses = {};
   } else {
-    check_literal(to, rule);
+    if (auto refused = find_refused_literal(to.origin, rule)) {
+      throw TransportError(
+          TransportFailure::refused_address, ErrorKind::denied,
+          fmt::format("redirect to {}, a {} address, is not followed", to.origin.str(), name_of(*refused)));
+    }
     request.addresses = rule;
   }
   if (to.origin != request.url.origin) request.tls = rules.tls_for(to.origin);
   if (!may_send(Secret::request_header, home, to.origin)) {
     for (const char* name : {"Authorization", "Cookie", "Proxy-Authorization"}) request.headers.remove(name);
+    for (const std::string& name : rules.private_headers) request.headers.remove(name);
     request.tls.client_certificate_file.clear();
     request.tls.client_key_file.clear();
   }

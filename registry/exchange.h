@@ -9,14 +9,15 @@ namespace imgb {
 /// How redirects of one request are followed; the rules are credential_policy.h's.
 struct RedirectRules {
   std::function<TlsOptions(const Origin&)> tls_for;  ///< Trust for another server than the first.
-  /// After a redirect to another server, addresses of this host and of link-local networks are refused even when the first
-  /// server is there itself (V36, for ADD). Otherwise its own kind of network is allowed.
+  /// After a redirect to another server, addresses of this host and of link-local networks are refused even when the
+  /// first server is there itself (V36, for ADD). Otherwise its own kind of network is allowed.
   bool strict = false;
+  std::vector<std::string> private_headers;  ///< More headers that only the first origin may see.
 };
 
 /// One request and the redirects it leads to, at most ten. Authorization, Cookie, Proxy-Authorization and the client
-/// certificate stay with the first origin, and do not come back when a chain of redirects does (V60). `on_head` hears of
-/// the last answer alone.
+/// certificate stay with the first origin, and do not come back when a chain of redirects does (V60). `on_head` hears
+/// of the last answer alone.
 ResponseHead exchange(HttpTransport& transport, HttpRequest request, const HttpTransport::OnHead& on_head,
                       const RedirectRules& rules, std::stop_token stop);
 

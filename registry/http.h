@@ -36,7 +36,7 @@ class Headers {
 /// How to trust and prove to one server.
 struct TlsOptions {
   bool verify = true;
-  std::vector<std::string> extra_ca_files;             ///< PEM, trusted beside the system's.
+  std::vector<std::string> extra_ca_files;               ///< PEM, trusted beside the system's.
   std::string client_certificate_file, client_key_file;  ///< PEM; both or none.
   friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
@@ -81,8 +81,8 @@ class TransportError : public Error {
 /// One HTTP exchange: no redirects, no credentials, no retries of its own. Threads: all may call at once.
 class HttpTransport {
  public:
-  /// Called once, when the head is complete (never for 1xx). The body goes to the sink it returns, which must live until
-  /// perform() returns; null drops the body. Content-Encoding is not undone.
+  /// Called once, when the head is complete (never for 1xx). The body goes to the sink it returns, which must live
+  /// until perform() returns; null drops the body. Content-Encoding is not undone.
   using OnHead = std::function<Sink*(const ResponseHead&)>;
 
   virtual ~HttpTransport() = default;

@@ -44,7 +44,8 @@ bool matches(std::string_view entry, const Origin& to) {
   if (entry == "*") return true;
   auto address = find_address(to.host);
   if (entry.find('/') != std::string_view::npos) return address && in_block(*address, entry);
-  if (auto plain = find_address(entry)) return address && address->size == plain->size && address->bytes == plain->bytes;
+  if (auto plain = find_address(entry))
+    return address && address->size == plain->size && address->bytes == plain->bytes;
   if (std::size_t colon = entry.rfind(':'); colon != std::string_view::npos) {
     auto port = find_unsigned(entry.substr(colon + 1));
     if (!port || *port != to.port) return false;

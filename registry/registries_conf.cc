@@ -84,7 +84,8 @@ Endpoint endpoint_at(std::string_view location_and_path, bool insecure, bool mir
   out.insecure = insecure;
   out.mirror = mirror;
   if (!find_origin("https", out.authority) || out.repository.empty()) {
-    throw_error(ErrorKind::input, "registries.conf: {:?} is not a registry's location", printable(location_and_path, 256));
+    throw_error(ErrorKind::input, "registries.conf: {:?} is not a registry's location",
+                printable(location_and_path, 256));
   }
   return out;
 }

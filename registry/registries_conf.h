@@ -46,8 +46,8 @@ struct Endpoint {
   std::string name() const { return authority + "/" + repository; }
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
-/// Mirrors first, in order, then the registry itself. Pure. Error(denied) when the registry is blocked, Error(input) when
-/// a location cannot be one. Hosts on loopback may speak plain HTTP without being called insecure (V65).
+/// Mirrors first, in order, then the registry itself. Pure. Error(denied) when the registry is blocked, Error(input)
+/// when a location cannot be one. Hosts on loopback may speak plain HTTP without being called insecure (V65).
 std::vector<Endpoint> endpoints_for(const Reference& name, const RegistriesConf& conf);
 /// Without any rule: where the name itself says.
 Endpoint direct_endpoint(const Reference& name);

@@ -4,6 +4,7 @@
 
 #include "core/base/text.h"
 #include "core/oci/json.h"
+#include "registry/http_fields.h"
 
 namespace imgb {
 namespace {
@@ -83,11 +84,13 @@ void ExcerptSink::write(std::span<const std::byte> bytes) {
   if (size_ > kReadBytes) throw Enough{};
 }
 
-RegistryError registry_error(std::string_view what, const ResponseHead& head, std::string_view body) {
+RegistryError registry_error(std::string_view what, const ResponseHead& head, std::string_view body, Nanoseconds now) {
   Said said = read_body(body);
   std::string message = fmt::format("{}: {}{}", what, head.status, reason_of(head.status));
   if (!said.text.empty()) message += ": " + printable(said.text, kShownBytes);
-  return RegistryError(kind_of(head.status), std::move(message), head.status, std::move(said.codes));
+  RegistryError error(kind_of(head.status), std::move(message), head.status, std::move(said.codes));
+  if (auto after = head.headers.find("Retry-After")) error.retry_after = find_retry_after(*after, now);
+  return error;
 }
 
 }  // namespace imgb

@@ -12,8 +12,8 @@ inline constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
 /// Reads a response's header lines one by one, as they come off the wire. Pure.
 ///
 /// Refuses what two parsers could read in two ways (V72): Content-Length twice or not a number, Content-Length with
-/// Transfer-Encoding, folded lines, names that are not tokens, control characters; and more than kMaxHeaderBytes in all,
-/// 1xx answers and trailers included (V66).
+/// Transfer-Encoding, folded lines, names that are not tokens, control characters; and more than kMaxHeaderBytes in
+/// all, 1xx answers and trailers included (V66).
 class ResponseHeadParser {
  public:
   /// `line` with its line end. True when it completed a head that is not a 1xx. Throws

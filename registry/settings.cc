@@ -64,16 +64,15 @@ std::optional<Credential> ask_helper(const AskHelper& ask) {
     e.set_hint("install it, or log in again without it");
     throw e;
   }
-  return in_context(
-      [&] { return fmt::format("credential helper {} for {}", program, ask.server); },
-      [&]() -> std::optional<Credential> {
-        Output output = run_helper({*path, "get"}, ask.server, kHelperLimit, kMaxHelperBytes);
-        if (output.status.ok()) return parse_helper_answer(output.out);
-        if (says_no_credential(output.out) || says_no_credential(output.err)) return std::nullopt;
-        // Standard output could hold a secret; standard error is for people.
-        throw_error(ErrorKind::denied, "failed with exit code {}: {}", output.status.shell_code(),
-                    printable(trim(output.err), 256));
-      });
+  return in_context([&] { return fmt::format("credential helper {} for {}", program, ask.server); },
+                    [&]() -> std::optional<Credential> {
+                      Output output = run_helper({*path, "get"}, ask.server, kHelperLimit, kMaxHelperBytes);
+                      if (output.status.ok()) return parse_helper_answer(output.out);
+                      if (says_no_credential(output.out) || says_no_credential(output.err)) return std::nullopt;
+                      // Standard output could hold a secret; standard error is for people.
+                      throw_error(ErrorKind::denied, "failed with exit code {}: {}", output.status.shell_code(),
+                                  printable(trim(output.err), 256));
+                    });
 }
 
 }  // namespace
@@ -128,7 +127,8 @@ TransportOptions transport_options(const Environment& env) {
   };
   TransportOptions out;
   // A web server passes the header "Proxy:" to its programs as HTTP_PROXY: never believed there (httpoxy).
-  out.proxies.http = value(env, "REQUEST_METHOD").empty() ? either("http_proxy", "HTTP_PROXY") : value(env, "http_proxy");
+  out.proxies.http =
+      value(env, "REQUEST_METHOD").empty() ? either("http_proxy", "HTTP_PROXY") : value(env, "http_proxy");
   out.proxies.https = either("https_proxy", "HTTPS_PROXY");
   out.proxies.no_proxy = either("no_proxy", "NO_PROXY");
   out.ca_file = value(env, "SSL_CERT_FILE");

@@ -130,7 +130,8 @@ Url Url::parse(std::string_view text) {
   auto url = find_url(text, problem);
   if (!url) {
     std::size_t at = text.find('@');
-    std::string shown = at == std::string_view::npos ? printable(text, 256) : "of " + printable(text.substr(at + 1), 256);
+    std::string shown =
+        at == std::string_view::npos ? printable(text, 256) : "of " + printable(text.substr(at + 1), 256);
     throw_error(ErrorKind::input, "bad URL {}: {}", shown, problem);
   }
   return *url;
@@ -181,7 +182,10 @@ std::string percent_encode(std::string_view text) {
 
 std::optional<std::string> percent_decode(std::string_view text) {
   auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
   };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

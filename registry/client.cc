@@ -1,0 +1,178 @@
+#include "registry/client.h"
+
+#include "core/base/text.h"
+#include "registry/blob_download.h"
+#include "registry/registry_error.h"
+
+namespace imgb {
+namespace {
+
+constexpr int kMirrorAttempts = 2;  // there is another place to ask
+
+class ManifestBody : public Sink {
+ public:
+  void write(std::span<const std::byte> bytes) override {
+    if (text.size() + bytes.size() > kMaxManifestBytes) too_long();
+    text.append(as_text(bytes));
+  }
+  [[noreturn]] static void too_long() {
+    throw_error(ErrorKind::corrupt, "the manifest is longer than {} MiB", kMaxManifestBytes >> 20);
+  }
+  std::string text;
+};
+
+std::string accepted_types() {
+  return fmt::format("{}, {}, {}, {}", media_type::kOciIndex, media_type::kOciManifest, media_type::kDockerIndex,
+                     media_type::kDockerManifest);
+}
+
+std::string manifest_path(const Reference& name) {
+  return "/manifests/" + (name.digest() ? name.digest()->str() : name.tag().value_or("latest"));
+}
+
+/// The declared type, when it says anything: some servers send every file as text/plain or octet-stream.
+std::string declared_type(const ResponseHead& head) {
+  std::string_view value = head.headers.find("Content-Type").value_or("");
+  std::string type = lower_ascii(trim(value.substr(0, value.find(';'))));
+  return type.starts_with("application/vnd.") ? type : "";
+}
+
+std::string type_of(const std::variant<Manifest, Index>& content) {
+  return std::visit([](const auto& value) { return value.media_type; }, content);
+}
+
+FetchedManifest check_manifest(std::string bytes, const ResponseHead& head, const std::optional<Digest>& pinned) {
+  Digest digest = Digest::of(bytes);
+  if (pinned && pinned->algorithm() != DigestAlgorithm::sha256) {
+    Hasher hasher(pinned->algorithm());
+    hasher.update(bytes);
+    digest = hasher.finish();
+  }
+  if (pinned && digest != *pinned) {
+    throw_error(ErrorKind::corrupt, "got manifest {} ({} bytes), want {}", digest.str(), bytes.size(), pinned->str());
+  }
+  auto content = parse_manifest(bytes, declared_type(head));
+  Descriptor descriptor{type_of(content), digest, bytes.size(), {}, {}, {}};
+  return {std::move(descriptor), std::move(bytes), std::move(content)};
+}
+
+/// Whether another registry may be asked after this failure: not when it is ours or the user's.
+bool may_try_next(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::not_found:
+    case ErrorKind::denied:
+    case ErrorKind::corrupt:
+    case ErrorKind::unavailable:
+    case ErrorKind::unsupported:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool was_unreachable(const Error& error) {
+  auto* transport = dynamic_cast<const TransportError*>(&error);
+  return transport &&
+         (transport->failure() == TransportFailure::resolve || transport->failure() == TransportFailure::connect);
+}
+
+}  // namespace
+
+RegistryClient::RegistryClient(HttpTransport& transport, RegistrySettings& settings, Retrier retrier)
+    : settings_(settings),
+      retrier_(std::move(retrier)),
+      authorizer_(transport, settings, retrier_),
+      session_(transport, settings, authorizer_) {}
+
+void RegistryClient::try_endpoints(const Reference& name, const std::string& what, const std::stop_token& stop,
+                                   const std::function<void(const Endpoint&)>& ask) {
+  std::string tried;
+  for (const Endpoint& endpoint : endpoints_for(name, settings_.registries())) {
+    throw_if_stopped(stop);
+    bool known_dead = unreachable_.with([&](auto& dead) { return dead.contains(endpoint.authority); });
+    if (endpoint.mirror && known_dead) continue;
+    try {
+      return ask(endpoint);
+    } catch (Error& error) {
+      if (!endpoint.mirror || !may_try_next(error)) {
+        error.add_frame(tried.empty() ? what : fmt::format("{} (tried first: {})", what, tried));
+        throw;
+      }
+      if (was_unreachable(error)) unreachable_.with([&](auto& dead) { dead.insert(endpoint.authority); });
+      tried += fmt::format("{}mirror {}: {}", tried.empty() ? "" : "; ", endpoint.authority, error.what());
+    }
+  }
+}
+
+FetchedManifest RegistryClient::get_manifest(const Reference& name, std::stop_token stop) {
+  Session::Call call{"GET", manifest_path(name), {{"Accept", accepted_types()}}};
+  std::optional<FetchedManifest> found;
+  auto attempt = [&](const Endpoint& endpoint) {
+    ManifestBody body;
+    auto look = [&](const ResponseHead& head) -> Sink* {
+      auto length = find_unsigned(head.headers.find("Content-Length").value_or(""));
+      if (length && *length > kMaxManifestBytes) ManifestBody::too_long();
+      return &body;
+    };
+    ResponseHead head = session_.send(endpoint, call, look, stop);
+    found = in_context([&] { return fmt::format("manifest from {}", endpoint.name()); },
+                       [&] { return check_manifest(std::move(body.text), head, name.digest()); });
+  };
+  try_endpoints(name, name.familiar(), stop, [&](const Endpoint& endpoint) {
+    Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
+    retrier.run([&](int&) { attempt(endpoint); }, stop);
+  });
+  return std::move(*found);
+}
+
+std::optional<Descriptor> RegistryClient::find_manifest(const Reference& name, std::stop_token stop) {
+  Session::Call call{"HEAD", manifest_path(name), {{"Accept", accepted_types()}}};
+  std::optional<Descriptor> found;
+  try {
+    try_endpoints(name, name.familiar(), stop, [&](const Endpoint& endpoint) {
+      Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
+      retrier.run(
+          [&](int&) {
+            ResponseHead head = session_.send(
+                endpoint, call, [](const ResponseHead&) { return nullptr; }, stop);
+            auto digest = Digest::find(head.headers.find("Docker-Content-Digest").value_or(""));
+            auto size = find_unsigned(head.headers.find("Content-Length").value_or(""));
+            if (digest && size) found = Descriptor{declared_type(head), *digest, *size, {}, {}, {}};
+          },
+          stop);
+    });
+  } catch (const RegistryError& error) {
+    if (error.kind() != ErrorKind::not_found) throw;
+  }
+  return found;
+}
+
+void RegistryClient::fetch_blob(const Reference& repository, const Descriptor& blob, BlobStore& store, BlobTap* tap,
+                                Activity* activity, std::stop_token stop) {
+  throw_if_stopped(stop);
+  BlobDownload download(blob, store, tap, activity);
+  if (!download.complete()) {
+    std::string what = fmt::format("blob {} of {}", blob.digest.str(), repository.familiar());
+    try_endpoints(repository, what, stop, [&](const Endpoint& endpoint) {
+      in_context([&] { return "from " + endpoint.name(); },
+                 [&] {
+                   Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
+                   retrier.run([&](int& attempt) { download.attempt(session_, endpoint, attempt, stop); }, stop);
+                 });
+    });
+  }
+  download.finish();
+}
+
+void fetch_blobs(RegistryClient& client, const Reference& repository, const std::vector<BlobWish>& wishes,
+                 BlobStore& store, unsigned jobs, Activity* activity, std::stop_token stop) {
+  TaskGroup tasks(jobs, stop);
+  for (const BlobWish& wish : wishes) {
+    tasks.add([&, stopping = tasks.stop()] {
+      client.fetch_blob(repository, wish.blob, store, wish.tap, activity, stopping);
+    });
+  }
+  tasks.join();
+}
+
+}  // namespace imgb

@@ -1,0 +1,144 @@
+#include "registry/fetch_url.h"
+
+#include "core/base/text.h"
+#include "core/base/time.h"
+#include "registry/exchange.h"
+#include "registry/http_fields.h"
+#include "registry/registry_error.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::chrono::milliseconds kReportEvery{100};
+
+/// One file over as many requests as it takes.
+class UrlDownload : public Sink {
+ public:
+  UrlDownload(const UrlFetch& fetch, Sink& into, Activity* activity)
+      : fetch_(fetch), into_(into), activity_(activity) {}
+
+  /// The request for what is missing. RFC 9110, 13.1.5: If-Range makes the server send all when the file changed.
+  void ask(HttpRequest& request) const {
+    if (received_ > 0) {
+      request.headers.set("Range", fmt::format("bytes={}-", received_));
+      request.headers.set("If-Range", result_.validators.etag);
+    } else if (fetch_.known) {
+      if (!fetch_.known->etag.empty()) request.headers.set("If-None-Match", fetch_.known->etag);
+      if (!fetch_.known->last_modified.empty()) request.headers.set("If-Modified-Since", fetch_.known->last_modified);
+    }
+  }
+  void start(const ResponseHead& head) {
+    if (received_ > 0) {
+      auto range = find_content_range(head.headers.find("Content-Range").value_or(""));
+      if (head.status != 206 || !range || range->first != received_) {
+        throw_error(ErrorKind::denied, "the file changed while it was fetched");
+      }
+      return;
+    }
+    if (head.status == 206) throw_error(ErrorKind::denied, "the server sends a part where the whole was asked for");
+    auto text = [&](const char* name) { return std::string(head.headers.find(name).value_or("")); };
+    result_.validators = {text("ETag"), text("Last-Modified")};
+    if (auto time = find_http_date(result_.validators.last_modified)) {
+      result_.mtime_seconds = *time / kNanosecondsPerSecond;
+    }
+    result_.suggested_name = file_name_of_content_disposition(text("Content-Disposition"));
+    total_ = find_unsigned(text("Content-Length"));
+    if (total_ && *total_ > fetch_.max_bytes) too_long();
+  }
+  void write(std::span<const std::byte> bytes) override {
+    if (bytes.size() > fetch_.max_bytes - received_) too_long();
+    into_.write(bytes);
+    received_ += bytes.size();
+    auto time = std::chrono::steady_clock::now();
+    if (!activity_ || time - reported_ < kReportEvery) return;
+    reported_ = time;
+    activity_->bytes(Url::parse(fetch_.url).redacted(), received_, total_);
+  }
+  /// Whether another request can give the rest.
+  bool can_go_on() const {
+    const std::string& etag = result_.validators.etag;
+    return received_ == 0 || (etag.starts_with('"') && !etag.starts_with("W/"));
+  }
+  bool asked_conditionally() const { return fetch_.known && received_ == 0; }
+  FetchedUrl& result() { return result_; }
+
+ private:
+  [[noreturn]] void too_long() const {
+    throw_error(ErrorKind::denied, "the file is longer than {}", render_size(fetch_.max_bytes));
+  }
+  const UrlFetch& fetch_;
+  Sink& into_;
+  Activity* activity_;
+  FetchedUrl result_;
+  std::uint64_t received_ = 0;
+  std::optional<std::uint64_t> total_;
+  std::chrono::steady_clock::time_point reported_{};
+};
+
+HttpRequest first_request(const UrlFetch& fetch, RegistrySettings& settings, RedirectRules& rules) {
+  HttpRequest request;
+  request.url = Url::parse(fetch.url);
+  request.headers.set("Accept-Encoding", "identity");
+  if (!request.url.user_info.empty()) {
+    request.headers.set("Authorization", "Basic " + encode_base64(request.url.user_info));
+    request.url.user_info.clear();
+  }
+  for (const std::string& line : fetch.headers) {
+    std::size_t colon = line.find(':');
+    if (colon == std::string::npos || colon == 0) throw_error(ErrorKind::input, "a header must be \"Name: value\"");
+    std::string name(trim(line.substr(0, colon)));
+    request.headers.set(name, std::string(trim(std::string_view(line).substr(colon + 1))));
+    rules.private_headers.push_back(std::move(name));
+  }
+  request.tls = settings.tls_for(request.url.origin.authority());
+  return request;
+}
+
+void attempt(HttpTransport& transport, HttpRequest request, const RedirectRules& rules, UrlDownload& download,
+             const std::stop_token& stop) {
+  download.ask(request);
+  ExcerptSink excerpt;
+  ResponseHead head;
+  auto look = [&](const ResponseHead& got) -> Sink* {
+    head = got;
+    if (got.status != 200 && got.status != 206) return &excerpt;
+    download.start(got);
+    return &download;
+  };
+  try {
+    exchange(transport, request, look, rules, stop);
+  } catch (const ExcerptSink::Enough&) {
+    // the error's text is long enough
+  }
+  if (head.status == 304 && download.asked_conditionally()) {
+    download.result().unchanged = true;
+  } else if (head.status != 200 && head.status != 206) {
+    throw registry_error("GET " + request.url.redacted(), head, excerpt.text(), now());
+  }
+}
+
+}  // namespace
+
+FetchedUrl fetch_url(HttpTransport& transport, RegistrySettings& settings, const Retrier& retrier,
+                     const UrlFetch& fetch, Sink& into, Activity* activity, std::stop_token stop) {
+  RedirectRules rules{[&](const Origin& origin) { return settings.tls_for(origin.authority()); }, true, {}};
+  HttpRequest request = first_request(fetch, settings, rules);
+  UrlDownload download(fetch, into, activity);
+  in_context([&] { return request.url.redacted(); },
+             [&] {
+               retrier.run(
+                   [&](int&) {
+                     try {
+                       attempt(transport, request, rules, download, stop);
+                     } catch (const TransportError& error) {
+                       if (download.can_go_on()) throw;
+                       throw Error(ErrorKind::unavailable, error.message());  // of a kind that is not tried again
+                     }
+                   },
+                   stop);
+             });
+  if (download.result().unchanged) download.result().validators = *fetch.known;
+  return download.result();
+}
+
+}  // namespace imgb

@@ -1,0 +1,28 @@
+#pragma once
+#include <functional>
+#include <stop_token>
+
+#include "registry/retry.h"
+
+namespace imgb {
+
+/// Runs attempts by the table in retry.h: knows an attempt's failure by the exception it throws (TransportError,
+/// RegistryError, Error(corrupt) for wrong bytes); others are not attempts' failures and pass through.
+class Retrier {
+ public:
+  using Wait = std::function<void(std::chrono::milliseconds, const std::stop_token&)>;
+  explicit Retrier(RetryLimits limits);
+  Retrier(RetryLimits limits, Wait wait, std::function<double()> jitter);
+
+  /// `body(attempt)`: attempt counts from 1; a body that got somewhere may set it back to 1. The last failure is
+  /// rethrown.
+  void run(const std::function<void(int& attempt)>& body, const std::stop_token& stop) const;
+  Retrier with_attempts(int at_most) const;  ///< The same, less patient.
+
+ private:
+  RetryLimits limits_;
+  Wait wait_;
+  std::function<double()> jitter_;
+};
+
+}  // namespace imgb
