@@ -5,21 +5,10 @@
 #include "core/base/dir.h"
 #include "core/store/blob_store.h"
 #include "core/store/cache_db.h"
+#include "core/store/file_lock.h"
 #include "core/store/image_index.h"
 
 namespace imgb {
-
-/// A lock on an open file (flock): released when destroyed. Processes and threads alike.
-class FileLock {
- public:
-  enum class Mode { shared, exclusive };
-  static FileLock take(const Dir& dir, std::string_view name, Mode mode);  ///< Waits. Makes the file.
-  static std::optional<FileLock> try_take(const Dir& dir, std::string_view name, Mode mode);  ///< nullopt: held.
-
- private:
-  explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
-  Fd fd_;
-};
 
 /// imgb's store (DESIGN.md section 3): an OCI image layout with derived folders beside it. `open` makes what is
 /// missing, takes the store's lock as shared, and refuses a root that another user owns (V95).
@@ -32,6 +21,10 @@ class FileLock {
 ///   cache-mounts/  RUN --mount=type=cache
 ///   containers/    state of `imgb run`
 ///   lock           shared: in use; exclusive: prune
+///   boot           the boot id of the machine when the store was last opened
+///
+/// Opened for the first time since a reboot, it re-reads the blobs that no name holds and drops those that the last
+/// power cut tore (security.md 4.2): blobs are synced when they are named, not before.
 class Store {
  public:
   static Store open(const std::filesystem::path& root);
@@ -43,10 +36,11 @@ class Store {
   BlobStore& blobs();
   ImageIndex& images();
   CacheDb& cache();
-  /// Trades the shared lock for the exclusive one; nullopt-like false when others use the store and `wait` is false.
+  /// Trades the shared lock for the exclusive one; false when others use the store and `wait` is false.
   bool lock_exclusively(bool wait);
 
  private:
+  Store();
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -1,0 +1,170 @@
+#include "core/store/file_blob_store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "core/base/error.h"
+#include "core/store/file_lock.h"
+#include "core/store/layout.h"
+
+namespace imgb {
+namespace {
+
+/// A blob whose digest is known when it is complete: an unnamed file that the kernel forgets if nobody links it.
+class UnnamedWriter : public BlobWriter {
+ public:
+  UnnamedWriter(const Dir& root, const Dir& ingest) : root_(root), file_(ingest.open_unnamed(O_RDWR, 0444)) {}
+
+  void write(std::span<const std::byte> bytes) override {
+    hasher_.update(bytes);
+    write_all(file_, bytes, "blob");
+    size_ += bytes.size();
+  }
+  std::uint64_t size_bytes() const override { return size_; }
+
+  Descriptor commit(std::string media_type) override {
+    Digest digest = hasher_.finish();
+    try {
+      root_.link_unnamed(file_, layout::blob(digest));
+    } catch (const SystemError& e) {
+      if (e.errno_value() != EEXIST) throw;
+      // Another wrote the same content. What is there is trusted by its size; a file cut short is replaced.
+      replace_if_damaged(digest);
+    }
+    return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
+  }
+
+ private:
+  void replace_if_damaged(const Digest& digest) {
+    if (root_.stat(layout::blob(digest)).size_bytes == size_) return;
+    root_.remove(layout::blob(digest));
+    root_.link_unnamed(file_, layout::blob(digest));
+  }
+
+  const Dir& root_;
+  Fd file_;
+  Hasher hasher_;
+  std::uint64_t size_ = 0;
+};
+
+/// A blob whose digest is known from the start: a named file in ingest/, locked by its writer, that a later attempt
+/// continues when this one breaks.
+class ExpectedWriter : public BlobWriter {
+ public:
+  ExpectedWriter(const Dir& root, const Dir& ingest, Descriptor expected, Fd file)
+      : root_(root),
+        ingest_(ingest),
+        expected_(std::move(expected)),
+        name_(layout::partial(expected_.digest)),
+        file_(std::move(file)),
+        hasher_(expected_.digest.algorithm()) {
+    take_up_the_rest();
+  }
+
+  void write(std::span<const std::byte> bytes) override {
+    if (size_ + bytes.size() > expected_.size_bytes) {
+      discard();
+      throw_error(ErrorKind::corrupt, "{} is longer than its {} bytes", expected_.digest.str(), expected_.size_bytes);
+    }
+    hasher_.update(bytes);
+    write_all(file_, bytes, name_);
+    size_ += bytes.size();
+  }
+  std::uint64_t size_bytes() const override { return size_; }
+
+  Descriptor commit(std::string media_type) override {
+    Digest digest = hasher_.finish();
+    if (size_ != expected_.size_bytes || digest != expected_.digest) {
+      discard();
+      throw_error(ErrorKind::corrupt, "digest mismatch: got {} ({} bytes), want {} ({} bytes)", digest.str(), size_,
+                  expected_.digest.str(), expected_.size_bytes);
+    }
+    ingest_.rename(name_, root_, layout::blob(digest));
+    return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
+  }
+
+ private:
+  /// Hashes what an earlier attempt left; it is nobody's word but the bytes'.
+  void take_up_the_rest() {
+    auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
+    while (std::size_t got = read_some(file_, {buffer.get(), kStreamBufferBytes}, name_)) {
+      hasher_.update({buffer.get(), got});
+      size_ += got;
+    }
+    if (size_ <= expected_.size_bytes) return;
+    if (::ftruncate(file_.get(), 0) < 0 || ::lseek(file_.get(), 0, SEEK_SET) < 0) throw_errno("truncating {}", name_);
+    hasher_ = Hasher(expected_.digest.algorithm());
+    size_ = 0;
+  }
+  void discard() { ingest_.remove(name_); }
+
+  const Dir &root_, &ingest_;
+  Descriptor expected_;
+  std::string name_;
+  Fd file_;
+  Hasher hasher_;
+  std::uint64_t size_ = 0;
+};
+
+bool is_named(const Dir& dir, std::string_view name, const Fd& file) {
+  auto there = dir.find_stat(name);
+  FileStat open = stat_of(file, name);
+  return there && there->inode == open.inode && there->device == open.device;
+}
+
+}  // namespace
+
+FileBlobStore::FileBlobStore(Dir root) : root_(std::move(root)), ingest_(root_.open_dir(layout::kIngest)) {}
+
+std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<UnnamedWriter>(root_, ingest_); }
+
+std::unique_ptr<BlobWriter> FileBlobStore::create_expected(const Descriptor& expected) {
+  std::string name = layout::partial(expected.digest);
+  if (expected.digest.algorithm() != DigestAlgorithm::sha256)
+    root_.make_dirs(layout::blob_folder(expected.digest.algorithm()), 0755);
+  for (;;) {
+    if (find_size(expected.digest) == expected.size_bytes) return nullptr;
+    Fd file = ingest_.open_file(name, O_RDWR | O_CREAT, 0444);
+    lock(file);
+    // While we waited its owner may have finished (renamed it) or given it up (removed it): then look again.
+    if (is_named(ingest_, name, file))
+      return std::make_unique<ExpectedWriter>(root_, ingest_, expected, std::move(file));
+  }
+}
+
+std::unique_ptr<Source> FileBlobStore::open(const Digest& digest) const {
+  Fd file = open_file(digest);
+  std::uint64_t size = stat_of(file, digest.str()).size_bytes;
+  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  return std::make_unique<VerifyingSource>(std::make_unique<FdSource>(std::move(file), digest.str()), digest, size);
+}
+
+Fd FileBlobStore::open_file(const Digest& digest) const {
+  auto file = root_.find_file(layout::blob(digest), O_RDONLY);
+  if (!file) throw_error(ErrorKind::not_found, "no blob {} in {}", digest.str(), root_.name());
+  return *std::move(file);
+}
+
+std::optional<std::uint64_t> FileBlobStore::find_size(const Digest& digest) const {
+  auto stat = root_.find_stat(layout::blob(digest));
+  return stat ? std::optional(stat->size_bytes) : std::nullopt;
+}
+
+void FileBlobStore::remove(const Digest& digest) { root_.remove(layout::blob(digest)); }
+
+std::vector<Digest> FileBlobStore::list() const {
+  std::vector<Digest> all;
+  for (DigestAlgorithm algorithm : {DigestAlgorithm::sha256, DigestAlgorithm::sha512}) {
+    auto folder = root_.find_dir(layout::blob_folder(algorithm));
+    if (!folder) continue;
+    for (const Dir::Entry& entry : folder->list())
+      if (auto digest = layout::find_blob(algorithm, entry.name)) all.push_back(*digest);
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+}  // namespace imgb

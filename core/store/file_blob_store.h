@@ -1,0 +1,26 @@
+#pragma once
+#include "core/base/dir.h"
+#include "core/store/blob_store.h"
+
+namespace imgb {
+
+/// Blobs as files of an OCI image layout: blobs/<algorithm>/<hex> below `root`, written in ingest/ and linked into
+/// place.
+class FileBlobStore : public BlobStore {
+ public:
+  /// The folders must exist (Store::open makes them).
+  explicit FileBlobStore(Dir root);
+
+  std::unique_ptr<BlobWriter> create() override;
+  std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) override;
+  std::unique_ptr<Source> open(const Digest& digest) const override;
+  Fd open_file(const Digest& digest) const override;
+  std::optional<std::uint64_t> find_size(const Digest& digest) const override;
+  void remove(const Digest& digest) override;
+  std::vector<Digest> list() const override;
+
+ private:
+  Dir root_, ingest_;
+};
+
+}  // namespace imgb

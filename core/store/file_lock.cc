@@ -1,0 +1,51 @@
+#include "core/store/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+bool flock_fd(const Fd& fd, int operation, std::string_view what) {
+  while (::flock(fd.get(), operation) < 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) throw_errno("locking {}", what);
+  }
+  return true;
+}
+
+int operation_of(FileLock::Mode mode) { return mode == FileLock::Mode::shared ? LOCK_SH : LOCK_EX; }
+
+Fd open_lock(const Dir& dir, std::string_view name) { return dir.open_file(name, O_RDWR | O_CREAT, 0600); }
+
+}  // namespace
+
+FileLock FileLock::take(const Dir& dir, std::string_view name, Mode mode) {
+  Fd fd = open_lock(dir, name);
+  flock_fd(fd, operation_of(mode), name);
+  return {std::move(fd), mode};
+}
+
+std::optional<FileLock> FileLock::try_take(const Dir& dir, std::string_view name, Mode mode) {
+  Fd fd = open_lock(dir, name);
+  if (!flock_fd(fd, operation_of(mode) | LOCK_NB, name)) return std::nullopt;
+  return FileLock(std::move(fd), mode);
+}
+
+bool FileLock::change(Mode mode, bool wait) {
+  if (flock_fd(fd_, operation_of(mode) | (wait ? 0 : LOCK_NB), "the store")) {
+    mode_ = mode;
+    return true;
+  }
+  flock_fd(fd_, operation_of(mode_), "the store");
+  return false;
+}
+
+bool try_lock(const Fd& file) { return flock_fd(file, LOCK_EX | LOCK_NB, "a file"); }
+void lock(const Fd& file) { flock_fd(file, LOCK_EX, "a file"); }
+
+}  // namespace imgb

@@ -1,0 +1,24 @@
+#include "core/store/layout.h"
+
+namespace imgb::layout {
+namespace {
+
+std::string_view name_of(DigestAlgorithm algorithm) {
+  return algorithm == DigestAlgorithm::sha256 ? "sha256" : "sha512";
+}
+
+}  // namespace
+
+std::string blob_folder(DigestAlgorithm algorithm) {
+  return std::string(kBlobs) + "/" + std::string(name_of(algorithm));
+}
+
+std::string blob(const Digest& digest) { return blob_folder(digest.algorithm()) + "/" + digest.hex(); }
+
+std::optional<Digest> find_blob(DigestAlgorithm algorithm, std::string_view file_name) {
+  return Digest::find(std::string(name_of(algorithm)) + ":" + std::string(file_name));
+}
+
+std::string partial(const Digest& digest) { return std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
+
+}  // namespace imgb::layout

@@ -1,0 +1,26 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/base/digest.h"
+
+// Every name below a store's root is made and parsed here.
+namespace imgb::layout {
+
+inline constexpr std::string_view kMarker = "oci-layout";
+inline constexpr std::string_view kMarkerContent = R"({"imageLayoutVersion":"1.0.0"})";
+inline constexpr std::string_view kIndex = "index.json";
+inline constexpr std::string_view kBlobs = "blobs";
+inline constexpr std::string_view kIngest = "ingest";
+inline constexpr std::string_view kLock = "lock";
+inline constexpr std::string_view kIndexLock = "index.lock";
+inline constexpr std::string_view kCache = "cache.db";
+
+std::string blob_folder(DigestAlgorithm algorithm);  ///< "blobs/sha256"
+std::string blob(const Digest& digest);              ///< "blobs/sha256/<hex>"
+/// The digest that a file name in blob_folder(algorithm) means; nullopt for foreign files.
+std::optional<Digest> find_blob(DigestAlgorithm algorithm, std::string_view file_name);
+std::string partial(const Digest& digest);  ///< In ingest/: "sha256-<hex>", a download that may be continued.
+
+}  // namespace imgb::layout

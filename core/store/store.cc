@@ -1,0 +1,114 @@
+#include "core/store/store.h"
+
+#include <unistd.h>
+
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/store/file_blob_store.h"
+#include "core/store/layout.h"
+#include "core/store/publish.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::string_view kBoot = "boot";
+
+void make_layout(const Dir& root) {
+  root.make_dirs(layout::blob_folder(DigestAlgorithm::sha256), 0755);
+  root.make_dirs(layout::kIngest, 0700);
+  if (!root.find_stat(layout::kIndex)) {
+    FileLock lock = FileLock::take(root, layout::kIndexLock, FileLock::Mode::exclusive);
+    constexpr std::string_view kEmpty =
+        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
+    if (!root.find_stat(layout::kIndex)) root.replace_file(layout::kIndex, kEmpty, 0644);
+  }
+  // Last: a folder with this file is a whole store.
+  root.replace_file(layout::kMarker, layout::kMarkerContent, 0644);
+}
+
+/// A store that another user owns could feed us anything, or be read by them (V95).
+void refuse_foreign(const Dir& root) {
+  FileStat stat = root.stat(".");
+  if (stat.uid == ::geteuid()) return;
+  Error e(ErrorKind::denied, fmt::format("store {} belongs to user {}, not to {}", root.name(), stat.uid, ::geteuid()));
+  throw e.set_hint("choose another with --root or IMGB_ROOT, or become its owner");
+}
+
+std::string boot_id() {
+  auto id = Dir::open_host("/proc/sys/kernel/random").find_content("boot_id", 100);
+  return id ? std::string(trim(*id)) : "";
+}
+
+bool is_whole(const BlobStore& blobs, const Digest& digest) {
+  try {
+    auto source = blobs.open(digest);
+    auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
+    while (source->read({buffer.get(), kStreamBufferBytes})) continue;
+    return true;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::corrupt && e.kind() != ErrorKind::not_found) throw;
+    return false;
+  }
+}
+
+/// Blobs are synced when they are named. What had no name when the machine went down may be torn: dropped.
+void drop_torn_blobs(BlobStore& blobs, const ImageIndex& images) {
+  std::set<Digest> synced;
+  for (const NamedImage& image : images.list())
+    for_each_blob(blobs, image.descriptor, [&](const Descriptor& blob) { synced.insert(blob.digest); });
+  for (const Digest& digest : blobs.list())
+    if (!synced.contains(digest) && !is_whole(blobs, digest)) blobs.remove(digest);
+}
+
+}  // namespace
+
+struct Store::State {
+  explicit State(Dir opened)
+      : root(std::move(opened)),
+        lock(FileLock::take(root, layout::kLock, FileLock::Mode::shared)),
+        blobs(root.duplicate()),
+        images(root),
+        cache(root) {}
+  Dir root;
+  FileLock lock;
+  FileBlobStore blobs;
+  ImageIndex images;
+  CacheDb cache;
+};
+
+Store Store::open(const std::filesystem::path& path) {
+  Dir root =
+      in_context([&] { return fmt::format("store {}", path.string()); }, [&] { return Dir::make_host(path, 0700); });
+  refuse_foreign(root);
+  if (!root.find_stat(layout::kMarker)) make_layout(root);
+  Store store;
+  store.state_ = std::make_unique<State>(std::move(root));
+  State& s = *store.state_;
+  std::string boot = boot_id(), before = s.root.find_content(kBoot, 100).value_or("");
+  if (boot != before) {
+    if (!before.empty()) drop_torn_blobs(s.blobs, s.images);
+    s.root.replace_file(kBoot, boot, 0600);
+  }
+  return store;
+}
+
+Store::Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store::~Store() = default;
+
+const Dir& Store::root() const { return state_->root; }
+
+Dir Store::folder(std::string_view name) const {
+  if (auto there = state_->root.find_dir(name)) return *std::move(there);
+  return state_->root.make_dirs(name, 0700);
+}
+
+BlobStore& Store::blobs() { return state_->blobs; }
+ImageIndex& Store::images() { return state_->images; }
+CacheDb& Store::cache() { return state_->cache; }
+
+bool Store::lock_exclusively(bool wait) { return state_->lock.change(FileLock::Mode::exclusive, wait); }
+
+}  // namespace imgb
