@@ -23,8 +23,12 @@ TEST(Process, HelperThatHangsIsKilledInTime) {
 }
 
 TEST(Process, ChildSeesOnlyTheDescriptorsItWasGiven) {
-  Output done = run_helper({"sh", "-c", "ls /proc/$$/fd | tr '\\n' ' '"}, "", milliseconds(10'000));
-  EXPECT_EQ(done.out, "0 1 2 ");
+  Output done = run_helper({"ls", "/proc/self/fd"}, "", milliseconds(10'000));
+  EXPECT_EQ(done.out, "0
+1
+2
+3
+") << "3 is the folder that ls lists";
 }
 
 TEST(Process, MissingProgramIsNotFound) {
