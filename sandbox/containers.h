@@ -1,0 +1,125 @@
+#pragma once
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/dir.h"
+#include "core/base/fd.h"
+#include "core/base/process.h"
+#include "core/base/stream.h"
+#include "core/base/time.h"
+#include "sandbox/launch.h"
+#include "sandbox/network.h"
+
+namespace imgb {
+
+/// What is known of a container from its creation on (config.json). Plain data.
+struct ContainerConfig {
+  std::string id;                    ///< 64 lower-case hex digits, random.
+  std::string name;                  ///< As given or made up; unique.
+  std::string image;                 ///< As the user named it.
+  std::string image_digest;          ///< Manifest.
+  std::vector<std::string> command;  ///< argv, for ps.
+  Nanoseconds created = 0;
+  std::vector<PortForward> ports;
+  bool remove_when_done = false;  ///< --rm
+  int stop_signal = 15;
+  int stop_timeout_seconds = 10;
+  bool tty = false;
+  std::string request;  ///< The caller's own: all that its supervisor needs to start the container. Opaque here.
+};
+
+/// What changes (state.json).
+struct ContainerState {
+  enum class Phase { created, running, exited };
+  Phase phase = Phase::created;
+  pid_t supervisor = 0, init = 0;  ///< While running.
+  Nanoseconds started = 0, finished = 0;
+  std::optional<int> exit_code;
+  bool out_of_memory = false;
+  std::string error;               ///< Why it could not start or went wrong; empty otherwise.
+  std::vector<PortForward> ports;  ///< As they are: free ports filled in.
+};
+
+struct Container {
+  ContainerConfig config;
+  ContainerState state;
+};
+
+/// containers/ of the store: one folder per container, named by its id:
+///   config.json  ContainerConfig      state.json  ContainerState      log  output (see LogReader)
+///   lock         flocked by the process that runs the container: held = running, whatever state.json says
+/// No daemon: a container that runs detached is owned by a supervisor, this program executed again.
+class Containers {
+ public:
+  explicit Containers(Dir folder);
+
+  /// Makes the folder. Fills in id and, when empty, name. Error(input) when the name is taken or no name.
+  Container create(ContainerConfig config) const;
+  std::vector<Container> list() const;  ///< Newest first. A dead supervisor's container shows as exited, code 137.
+  /// By name, id or a prefix of an id that is unique. Error(not_found), Error(input) when ambiguous.
+  Container get(std::string_view name_or_id) const;
+  /// Error(denied) while it runs.
+  void remove(std::string_view id) const;
+  Dir folder_of(std::string_view id) const;
+
+ private:
+  Dir folder_;
+};
+
+/// Held by the process that runs a container, foreground or supervisor.
+class ContainerOwner {
+ public:
+  ContainerOwner(const Containers& containers, std::string id);  ///< Error(denied) when another one runs it.
+  ContainerOwner(ContainerOwner&&) noexcept;
+  ~ContainerOwner();
+  const ContainerConfig& config() const;
+  void started(pid_t init, const std::vector<PortForward>& ports);
+  void exited(const StepResult& result);
+  void failed(std::string_view error);  ///< It did not come to run.
+  enum class Stream { out = 1, err = 2 };
+  void log(Stream stream, std::span<const std::byte> bytes);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Starts the supervisor: this program again with `argv` (the hidden command and the container's id), in a session of
+/// its own, with /dev/null as stdin, stdout and stderr. Returns when it has said ready(); throws what it said by
+/// failed(), or Error(internal) when it ended without a word.
+void start_supervisor(const std::vector<std::string>& argv);
+/// In the supervisor: tells the waiting parent. Once.
+class SupervisorReport {
+ public:
+  SupervisorReport();  ///< From the descriptor that start_supervisor gave.
+  void ready();
+  void failed(const Error& error);
+
+ private:
+  Fd to_parent_;
+};
+/// Runs a started container to its end in this process: output to its log, SIGTERM and SIGINT passed on, state kept.
+/// Returns its exit code. Used by the supervisor.
+int supervise(ContainerOwner& owner, Running& running, const Fd& out, const Fd& err);
+
+/// Sends the stop signal, and SIGKILL when the timeout has passed; returns when the container is over.
+void stop_container(const Containers& containers, const Container& container, std::optional<int> timeout_seconds);
+
+/// Reads a container's log: records "<nanoseconds> <1|2> <length>\n<bytes>\n". With `follow`, waits for more until the
+/// container has ended or `stop` comes.
+struct LogRecord {
+  Nanoseconds time = 0;
+  ContainerOwner::Stream stream = ContainerOwner::Stream::out;
+  std::string bytes;
+};
+void read_log(const Containers& containers, std::string_view id, bool follow, std::stop_token stop,
+              const std::function<void(const LogRecord&)>& record);
+
+}  // namespace imgb

@@ -1,0 +1,102 @@
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/base/dir.h"
+#include "core/base/fd.h"
+#include "core/base/process.h"
+#include "core/base/rooted_path.h"
+#include "core/base/stream.h"
+#include "sandbox/network.h"
+#include "sandbox/step.h"
+
+namespace imgb {
+
+/// Where the main process reads and writes. Borrowed; -1 is /dev/null. Ignored for a step with a terminal.
+struct StepIo {
+  int in = -1, out = -1, err = -1;
+};
+
+struct StepResult {
+  ExitStatus status;           ///< Of the main process.
+  bool out_of_memory = false;  ///< The kernel killed something of the step for its memory limit: say "killed (out of
+                               ///< memory)".
+  /// Every mount target that had to be made in the upper folder, parents first. They are removed again (where the step
+  /// left them empty); name them in SnapshotStore::CommitOptions::leave_out all the same.
+  std::vector<RootedPath> stubs;
+};
+
+/// One process in its own world, and everything it started. Destroyed while it runs: all of it is killed.
+/// Threads: signal(), kill(), resize_terminal() from any thread; the others from one at a time. The thread that called
+/// Sandbox::start must live until the end of the process: the kernel kills the world when that thread ends.
+class Running {
+ public:
+  Running(Running&&) noexcept;
+  Running& operator=(Running&&) noexcept;
+  ~Running();
+
+  pid_t pid() const;           ///< Of the world's process 1, as the host counts.
+  const Fd& terminal() const;  ///< Our side of the terminal (StepSpec::tty); read ends with EIO when all is over.
+  void resize_terminal(unsigned rows, unsigned columns) const;
+  void signal(int number) const noexcept;  ///< To the main process.
+  void kill() const noexcept;              ///< SIGKILL to all of the world.
+  /// Waits for the main process to end, then for the end of everything it left behind. On stop: SIGTERM, one second
+  /// later SIGKILL to all; throws Error(cancelled) when nothing is left. Call once.
+  StepResult wait(std::stop_token stop = {});
+  std::optional<StepResult> wait_for(std::chrono::milliseconds limit);  ///< nullopt: still running.
+  const Fd& ended() const;  ///< Readable (poll) when wait() will not block for long.
+
+ private:
+  friend class Sandbox;
+  friend Running exec_into(pid_t, const struct ExecSpec&, const StepIo&);
+  struct State;
+  explicit Running(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+struct SandboxOptions {
+  /// Ports of the host that lead into the isolated network (`run -p`).
+  std::vector<PortForward> ports;
+};
+
+/// What the steps of one build, or one container, share: the init program, the compiled seccomp filter, the user
+/// namespace, the isolated network (made when the first step needs it), the parent of the cgroups.
+/// Errors of start(): not_found (no such program in the root file system), denied (program not executable: 126),
+/// unsupported (host lacks a feature, with the remedy as hint), input (a mount target that leads out of its root),
+/// system. Threads: start() and run() may be called at once.
+class Sandbox {
+ public:
+  explicit Sandbox(SandboxOptions options = {});
+  Sandbox(const Sandbox&) = delete;
+  ~Sandbox();  ///< All Running must be gone.
+
+  /// Returns when the program has been executed.
+  Running start(const StepSpec& spec, const StepIo& io);
+  /// Runs to the end with stdout and stderr going to `output`, in this thread, as they come (RUN). Never waits for the
+  /// end of a pipe that something else may hold.
+  StepResult run(const StepSpec& spec, Sink& output, std::stop_token stop);
+  /// Warnings for the user: what this host lacks and what was done instead. Each is said once.
+  std::vector<std::string> take_warnings();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// `imgb exec`: one more process in the world whose process 1 has the number `pid`.
+struct ExecSpec {
+  std::vector<std::string> argv, env;
+  RootedPath cwd;
+  UserIds user;
+  Security security = Security::standard;
+  std::vector<std::string> add_capabilities, drop_capabilities;
+  bool no_new_privileges = false;
+  bool tty = false;
+};
+Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io);
+
+}  // namespace imgb

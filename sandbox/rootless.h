@@ -1,0 +1,43 @@
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace imgb {
+
+/// One line of uid_map or gid_map.
+struct IdRange {
+  std::uint32_t inside = 0, outside = 0, count = 0;
+  friend bool operator==(const IdRange&, const IdRange&) = default;
+};
+using IdMap = std::vector<IdRange>;
+std::string render_id_map(const IdMap& map);  ///< As the kernel reads it.
+
+/// The ranges of /etc/subuid or /etc/subgid (its text) that belong to the user, by name or number, in file order.
+/// Lines that make no sense are skipped; overflowing ranges too.
+struct SubIdRange {
+  std::uint32_t first = 0, count = 0;
+  friend bool operator==(const SubIdRange&, const SubIdRange&) = default;
+};
+std::vector<SubIdRange> find_sub_ids(std::string_view text, std::string_view user_name, std::uint32_t user_id);
+/// The user's own id as 0, then the ranges from 1 on.
+IdMap rootless_map(std::uint32_t own_id, const std::vector<SubIdRange>& ranges);
+
+/// For an ordinary user: runs this program again, as root of a user and mount namespace of its own, with the same
+/// arguments, and never returns: exits as that child did. Returns at once for root and inside such a namespace.
+/// Call it first thing in a command that needs a root file system, before any thread is made. `join`: a process whose
+/// namespaces are to be used (the supervisor of a running container) instead of new ones.
+/// Ids come from /etc/subuid and /etc/subgid by newuidmap and newgidmap; where that cannot be, the user's own id alone
+/// is mapped and rootless_warning() says so.
+/// Errors: unsupported when this host lets the user make no user namespace, with the remedy as hint.
+void enter_user_namespace_if_needed(std::optional<pid_t> join = std::nullopt);
+/// This process is such a child.
+bool is_rootless();
+/// Only the user's own id could be mapped: owners in images cannot be kept on disk.
+std::optional<std::string> rootless_warning();
+
+}  // namespace imgb
