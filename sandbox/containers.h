@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/dir.h"
+#include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/process.h"
 #include "core/base/stream.h"

@@ -31,8 +31,7 @@ struct StepResult {
 };
 
 /// One process in its own world, and everything it started. Destroyed while it runs: all of it is killed.
-/// Threads: signal(), kill(), resize_terminal() from any thread; the others from one at a time. The thread that called
-/// Sandbox::start must live until the end of the process: the kernel kills the world when that thread ends.
+/// Threads: signal(), kill(), resize_terminal() from any thread; the others from one at a time.
 class Running {
  public:
   Running(Running&&) noexcept;
@@ -74,6 +73,9 @@ class Sandbox {
   Sandbox(const Sandbox&) = delete;
   ~Sandbox();  ///< All Running must be gone.
 
+  /// Starts in the background what the first step of this kind needs (init program, namespace, cgroup, network), so
+  /// that a build that knows of a RUN to come need not wait for it. Failures are told by start().
+  void warm_up(Security security, NetworkMode network);
   /// Returns when the program has been executed.
   Running start(const StepSpec& spec, const StepIo& io);
   /// Runs to the end with stdout and stderr going to `output`, in this thread, as they come (RUN). Never waits for the
