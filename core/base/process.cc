@@ -31,7 +31,7 @@ struct Launch {
   const std::pair<int, int>* fds;  ///< Child's number, our descriptor.
   std::size_t fd_count;
   int first_free;  ///< Above every child's number.
-  bool die_with_parent, new_pid_namespace, new_session;
+  bool die_with_parent, new_pid_namespace;
   pid_t parent;
   int error = 0;  ///< The child's errno: its memory is ours until it has executed.
 };
@@ -73,7 +73,6 @@ int enter_child(void* argument) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!launch.new_pid_namespace && ::getppid() != launch.parent) ::_exit(127);  // it died before the line above
   }
-  if (launch.new_session) ::setsid();
   if (place_fds(launch)) {
     if (launch.program >= 0)
       ::syscall(SYS_execveat, launch.program, "", launch.argv, launch.env, AT_EMPTY_PATH);
@@ -152,7 +151,6 @@ Child Child::start(const Spawn& spawn) {
                 .first_free = highest + 1,
                 .die_with_parent = spawn.die_with_parent,
                 .new_pid_namespace = (spawn.clone_flags & CLONE_NEWPID) != 0,
-                .new_session = spawn.new_session,
                 .parent = ::getpid()};
   Stack stack;
   int pidfd = -1;
@@ -189,11 +187,6 @@ Child::~Child() {
 
 void Child::signal(int number) const noexcept {
   if (pid_ >= 0) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
-}
-
-void Child::release() noexcept {
-  pid_ = -1;
-  pidfd_.reset();
 }
 
 ExitStatus Child::wait() {

@@ -30,7 +30,6 @@ WRAPPED = {
     r"openssl/.*": ["core/base", "registry"],
     r"libisofs/.*": ["isogen"],
     r"toml\+\+/.*": ["registry"],
-    r"CLI/.*": ["cli"],
 }
 
 

@@ -1,0 +1,44 @@
+#include "cli/commands.h"
+#include "core/base/error.h"
+#include "core/store/local_image.h"
+#include "core/store/publish.h"
+
+namespace imgb {
+namespace {
+
+class Tag : public Verb {
+ public:
+  void describe(Flags& flags) override {
+    flags.argument(image_, "IMAGE").completes = Completes::image;
+    flags.argument(name_, "NAME").completes = Completes::image;
+  }
+
+  int run(CliEnv& env) override {
+    Reference name = Reference::parse(name_).with_default_tag();
+    if (name.digest()) throw_error(ErrorKind::usage, "a new name cannot have a digest");
+    // An index keeps all its platforms under the new name.
+    std::optional<Descriptor> whole;
+    if (!image_.starts_with("sha256:")) whole = find_whole(env.store());
+    if (!whole) whole = get_local_image(env.store(), image_, Platform::host()).descriptor;
+    publish(env.store(), *whole, std::span(&name, 1));
+    return 0;
+  }
+
+ private:
+  std::optional<Descriptor> find_whole(Store& store) const {
+    try {
+      return store.images().find(Reference::parse(image_).with_default_tag());
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::input) throw;
+      return std::nullopt;
+    }
+  }
+
+  std::string image_, name_;
+};
+
+}  // namespace
+
+Command tag_command() { return {"tag", "Give an image another name", make_verb<Tag>}; }
+
+}  // namespace imgb

@@ -1,0 +1,60 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "core/base/progress.h"
+#include "core/store/store.h"
+
+namespace imgb {
+
+class Flags;
+class Screen;
+class SignalWatch;
+
+/// Flags that every verb has.
+struct Globals {
+  std::optional<std::string> root;  ///< --root, else IMGB_ROOT, else the default place.
+  std::string progress;             ///< "" means auto.
+  bool debug = false;
+  void describe(Flags& flags);
+};
+
+/// Value of an environment variable; empty and absent are one.
+std::string environment(const char* name);
+
+/// What a verb works with. Everything is made at its first use, so that a verb pays for what it needs.
+class CliEnv {
+ public:
+  explicit CliEnv(Globals globals);
+  ~CliEnv();
+
+  const Globals& globals() const { return globals_; }
+  std::filesystem::path root() const;
+  Store& store();
+  Progress& progress();
+  /// Turns the drawing of progress off or into something else; before the first progress().
+  void set_progress(std::string mode) { globals_.progress = std::move(mode); }
+  /// Stops at SIGINT, SIGTERM and SIGHUP; a second one ends the process. Call it before threads are made.
+  std::stop_token stop();
+
+  /// The result: standard output. A reader that went away ends the process quietly.
+  void print(std::string_view text);
+  void print_line(std::string_view text);
+  /// For people, on standard error; control characters are made harmless.
+  void tell(std::string_view line);
+  /// Draws what is left and gives the terminal back. Called by main before an error is printed.
+  void close_screen() noexcept;
+  int stop_signal() const;  ///< That stopped us; 0: none.
+
+ private:
+  Globals globals_;
+  std::optional<Store> store_;
+  std::unique_ptr<Screen> screen_;
+  std::unique_ptr<SignalWatch> signals_;
+};
+
+}  // namespace imgb

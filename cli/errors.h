@@ -1,0 +1,17 @@
+#pragma once
+#include <exception>
+#include <string>
+
+namespace imgb {
+
+/// How a failure is shown, and what the process exits with. Pure.
+struct Failure {
+  std::string text;  ///< Lines for standard error, ready to write; may be empty.
+  int exit_code = 1;
+};
+
+/// `failure_code` and `usage_code` are the command's (docker run uses 125 for both); `signal` is the one that stopped
+/// us, or 0.
+Failure render_failure(const std::exception& failure, int failure_code, int usage_code, int signal);
+
+}  // namespace imgb

@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/base/fd.h"
+#include "core/base/stream.h"
+
+namespace imgb {
+
+/// Standard input or output as a descriptor that may be closed.
+Fd duplicate_standard(int number);
+
+/// Whole content of a file that the user named; "-" is standard input. Never blocks on a fifo that has no writer.
+std::string read_user_file(const std::string& path, std::uint64_t max_bytes);
+/// The same as a stream.
+std::unique_ptr<FdSource> open_user_file(const std::string& path);
+
+/// A file the user asked for: written beside its place and renamed when whole, so that a failure leaves what was there
+/// (V105). "-" and what is no regular file (a fifo, /dev/null) is written as it comes.
+class OutputFile : public Sink {
+ public:
+  OutputFile(const std::string& path, std::uint32_t mode = 0644);
+  ~OutputFile() override;
+  void write(std::span<const std::byte> bytes) override;
+  void commit();  ///< Call once, last.
+
+ private:
+  std::string path_, temporary_;
+  Fd fd_;
+};
+void write_user_file(const std::string& path, std::string_view content);
+
+}  // namespace imgb

@@ -1,0 +1,33 @@
+#include "cli/hidden.h"
+
+#include <unistd.h>
+
+#include "cli/generate.h"
+#include "cli/terminal.h"
+#include "core/base/error.h"
+#include "core/base/fd.h"
+
+namespace imgb {
+namespace {
+
+int print(const std::string& text) {
+  Fd out(::dup(STDOUT_FILENO));
+  write_all(out, text, "standard output");
+  return 0;
+}
+
+}  // namespace
+
+int run_hidden(std::span<const std::string> words) {
+  try {
+    if (words[0] == "__man") return print(render_man_page());
+    if (words[0] == "__completion") return print(render_bash_completion());
+    write_error_text("imgb: unknown hidden command\n");
+    return 2;
+  } catch (const std::exception& e) {
+    write_error_text(std::string("imgb: ") + e.what() + "\n");
+    return 1;
+  }
+}
+
+}  // namespace imgb

@@ -1,0 +1,270 @@
+#include "cli/run_request.h"
+
+#include <filesystem>
+
+#include "cli/files.h"
+#include "cli/flags.h"
+#include "cli/host_flags.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::string_view kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+const std::string* find_variable(const std::vector<std::string>& env, std::string_view name) {
+  for (const std::string& entry : env)
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') return &entry;
+  return nullptr;
+}
+
+void unset(std::vector<std::string>& env, std::string_view name) {
+  std::erase_if(env, [&](const std::string& entry) { return entry.substr(0, entry.find('=')) == name; });
+}
+
+void set(std::vector<std::string>& env, const std::string& entry) {
+  std::string_view name = std::string_view(entry).substr(0, entry.find('='));
+  for (std::string& known : env)
+    if (known.substr(0, known.find('=')) == name) {
+      known = entry;
+      return;
+    }
+  env.push_back(entry);
+}
+
+// Docker: words after the image replace CMD; --entrypoint replaces ENTRYPOINT and drops CMD.
+std::vector<std::string> command_line(const RunFlags& flags, const std::vector<std::string>& command,
+                                      const RuntimeConfig& image) {
+  std::vector<std::string> argv;
+  if (!flags.entrypoint)
+    argv = image.entrypoint.value_or(std::vector<std::string>{});
+  else if (!flags.entrypoint->empty())
+    argv = {*flags.entrypoint};
+  const auto& rest = !command.empty() || flags.entrypoint ? command : image.cmd.value_or(std::vector<std::string>{});
+  argv.insert(argv.end(), rest.begin(), rest.end());
+  if (argv.empty())
+    throw Error(ErrorKind::input, "no command: neither the image nor the command line has one")
+        .set_hint("name a command after the image");
+  return argv;
+}
+
+std::vector<std::string> variables(const RunFlags& flags, const RuntimeConfig& image,
+                                   const std::vector<std::string>& environment) {
+  std::vector<std::string> env;
+  for (const std::string& entry : image.env) set(env, entry);
+  if (flags.tty && !find_variable(env, "TERM")) env.emplace_back("TERM=xterm");
+  for (const std::string& file : flags.env_files) {
+    constexpr std::uint64_t kMaxEnvFileBytes = 1 << 20;
+    for (const std::string& entry : parse_env_file(read_user_file(file, kMaxEnvFileBytes), file, environment))
+      set(env, entry);
+  }
+  for (const std::string& flag : flags.env) apply_env_flag(env, flag, environment);
+  if (!find_variable(env, "PATH")) env.emplace(env.begin(), kDefaultPath);
+  return env;
+}
+
+Limits limits_of(const RunFlags& flags) {
+  Limits limits;
+  limits.memory_bytes = flags.memory;
+  limits.shm_bytes = flags.shm_size;
+  limits.pids = flags.pids;
+  if (flags.cpus) limits.cpus = parse_cpus(*flags.cpus);
+  for (const std::string& text : flags.ulimits) limits.ulimits.push_back(parse_ulimit(text));
+  return limits;
+}
+
+std::string absolute(std::string_view path, const std::string& current_folder) {
+  return (std::filesystem::path(current_folder) / path).lexically_normal().string();
+}
+
+void check_target(const std::string& target, std::string_view whole) {
+  if (target.empty() || target[0] != '/' || RootedPath::clean(target).is_root())
+    throw_error(ErrorKind::usage, "{:?}: the place inside must be an absolute path and not /", printable(whole));
+}
+
+bool is_volume_name(std::string_view text) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+  return text.size() > 1 && text.find_first_not_of(kAllowed) == std::string_view::npos && text[0] != '.' &&
+         text[0] != '-';
+}
+
+}  // namespace
+
+void RunFlags::describe(Flags& flags) {
+  flags.list(add_hosts, "add-host", "NAME:ADDRESS", "A line for /etc/hosts");
+  flags.list(add_capabilities, "cap-add", "NAME", "Give a capability");
+  flags.list(drop_capabilities, "cap-drop", "NAME", "Take a capability, or ALL");
+  flags.text(cpus, "cpus", "NUMBER", "Processors it may use");
+  flags.list(dns, "dns", "ADDRESS", "A name server");
+  flags.text(entrypoint, "entrypoint", "COMMAND", "Instead of the image's entrypoint");
+  flags.list(env, "e,env", "NAME[=VALUE]", "Set a variable");
+  flags.list(env_files, "env-file", "FILE", "Set variables from a file").completes = Completes::file;
+  flags.text(hostname, "h,hostname", "NAME", "Its host name");
+  flags.boolean(init, "init", "Reap processes (imgb always does)");
+  flags.boolean(interactive, "i,interactive", "Give it standard input");
+  flags.size(memory, "m,memory", "Memory it may use");
+  flags.list(mounts, "mount", "KEY=VALUE,...", "type=bind,src=PATH,dst=PATH[,ro], type=volume or type=tmpfs");
+  flags.text(network, "network", "NETWORK", "default (private), host or none");
+  flags.number(pids, "pids-limit", "NUMBER", "Processes it may have");
+  flags.boolean(privileged, "privileged", "All capabilities and devices: no isolation");
+  flags.list(ports, "p,publish", "PORTS", "[ADDRESS:]HOST:CONTAINER[/udp], reachable from outside");
+  flags.boolean(read_only, "read-only", "A root file system that cannot be written");
+  flags.text(security, "security", "KIND", "standard (user namespace) or compat (as Docker)");
+  flags.list(security_opts, "security-opt", "OPTION", "no-new-privileges");
+  flags.size(shm_size, "shm-size", "Size of /dev/shm");
+  flags.text(stop_signal, "stop-signal", "SIGNAL", "What imgb stop sends");
+  flags.number(stop_timeout, "stop-timeout", "SECONDS", "How long imgb stop waits before it kills");
+  flags.list(tmpfs, "tmpfs", "PATH[:OPTIONS]", "A folder in memory");
+  flags.boolean(tty, "t,tty", "Give it a terminal");
+  flags.list(ulimits, "ulimit", "NAME=SOFT[:HARD]", "A resource limit");
+  flags.text(user, "u,user", "NAME|UID[:GROUP|GID]", "Run as");
+  flags.list(volumes, "v,volume", "SOURCE:PATH[:ro]", "A folder of the host, or a named volume").completes =
+      Completes::file;
+  flags.text(workdir, "w,workdir", "PATH", "Working folder inside");
+}
+
+void apply_env_flag(std::vector<std::string>& env, const std::string& flag,
+                    const std::vector<std::string>& environment) {
+  if (flag.empty() || flag[0] == '=') throw_error(ErrorKind::usage, "-e needs NAME or NAME=VALUE");
+  if (flag.find('=') != std::string::npos) return set(env, flag);
+  if (const std::string* entry = find_variable(environment, flag))
+    set(env, *entry);
+  else
+    unset(env, flag);
+}
+
+std::vector<std::string> parse_env_file(std::string_view text, std::string_view name,
+                                        const std::vector<std::string>& environment) {
+  std::vector<std::string> env;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  std::size_t number = 0;
+  for (std::string_view line : split(text, '\n')) {
+    ++number;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    while (!line.empty() && (line[0] == ' ' || line[0] == '\t')) line.remove_prefix(1);
+    if (line.empty() || line[0] == '#') continue;
+    std::string_view key = line.substr(0, line.find('='));
+    if (key.empty() || key.find_first_of(" \t") != std::string_view::npos || line.find('\0') != std::string_view::npos)
+      throw_error(ErrorKind::input, "{}:{}: {:?} is no variable", name, number, printable(line));
+    apply_env_flag(env, std::string(line), environment);
+  }
+  return env;
+}
+
+VolumeRequest parse_volume(std::string_view text, const std::string& current_folder) {
+  std::vector<std::string_view> parts = split(text, ':');
+  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty())
+    throw_error(ErrorKind::usage, "-v is SOURCE:PATH[:ro], not {:?}", printable(text));
+  VolumeRequest volume;
+  volume.target = parts[1];
+  check_target(volume.target, text);
+  if (is_volume_name(parts[0])) {
+    volume.kind = VolumeRequest::Kind::named;
+    volume.source = parts[0];
+  } else {
+    volume.source = absolute(parts[0], current_folder);
+    volume.make_source = true;
+  }
+  if (parts.size() == 3) {
+    for (std::string_view option : split(parts[2], ',')) {
+      if (option == "ro" || option == "readonly")
+        volume.read_only = true;
+      else if (option != "rw" && option != "z" && option != "Z" && option != "rprivate" && option != "cached" &&
+               option != "delegated" && option != "consistent")
+        throw_error(ErrorKind::usage, "-v {}: unknown option {:?}", printable(text), printable(option));
+    }
+  }
+  return volume;
+}
+
+VolumeRequest parse_mount_flag(std::string_view text, const std::string& current_folder) {
+  VolumeRequest volume;
+  volume.kind = VolumeRequest::Kind::named;
+  bool is_bind = false;
+  for (std::string_view field : split(text, ',')) {
+    std::size_t equals = field.find('=');
+    std::string_view key = field.substr(0, equals);
+    std::string value(equals == std::string_view::npos ? "" : field.substr(equals + 1));
+    if (key == "type" && value == "bind")
+      is_bind = true, volume.kind = VolumeRequest::Kind::folder;
+    else if (key == "type" && value == "tmpfs")
+      volume.kind = VolumeRequest::Kind::tmpfs;
+    else if (key == "type" && value == "volume")
+      volume.kind = VolumeRequest::Kind::named;
+    else if (key == "source" || key == "src")
+      volume.source = value;
+    else if (key == "target" || key == "destination" || key == "dst")
+      volume.target = value;
+    else if (key == "readonly" || key == "ro")
+      volume.read_only = value.empty() || value == "true" || value == "1";
+    else if (key == "tmpfs-size" && find_size_bytes(value))
+      volume.size_bytes = find_size_bytes(value);
+    else if (key == "tmpfs-mode" && find_octal(value))
+      volume.mode = static_cast<std::uint32_t>(*find_octal(value) & 07777);
+    else
+      throw_error(ErrorKind::usage, "--mount {}: {:?} is not understood", printable(text), printable(field));
+  }
+  check_target(volume.target, text);
+  if (is_bind && volume.source.empty()) throw_error(ErrorKind::usage, "--mount {}: src is missing", printable(text));
+  if (is_bind) volume.source = absolute(volume.source, current_folder);
+  if (volume.kind == VolumeRequest::Kind::named && !is_volume_name(volume.source))
+    throw_error(ErrorKind::usage, "--mount {}: {:?} is no name of a volume", printable(text), printable(volume.source));
+  return volume;
+}
+
+VolumeRequest parse_tmpfs_flag(std::string_view text) {
+  VolumeRequest volume;
+  volume.kind = VolumeRequest::Kind::tmpfs;
+  std::size_t colon = text.find(':');
+  volume.target = text.substr(0, colon);
+  check_target(volume.target, text);
+  if (colon == std::string_view::npos) return volume;
+  for (std::string_view option : split(text.substr(colon + 1), ',')) {
+    if (option.starts_with("size=") && find_size_bytes(option.substr(5)))
+      volume.size_bytes = find_size_bytes(option.substr(5));
+    else if (option.starts_with("mode=") && find_octal(option.substr(5)))
+      volume.mode = static_cast<std::uint32_t>(*find_octal(option.substr(5)) & 07777);
+    else if (option == "ro")
+      volume.read_only = true;
+    else if (option != "rw" && option != "noexec" && option != "exec" && option != "nosuid" && option != "nodev")
+      throw_error(ErrorKind::usage, "--tmpfs {}: unknown option {:?}", printable(text), printable(option));
+  }
+  return volume;
+}
+
+RunRequest make_run_request(const RunFlags& flags, const std::vector<std::string>& command, const ImageConfig& image,
+                            const std::vector<std::string>& environment) {
+  RunRequest request;
+  request.argv = command_line(flags, command, image.config);
+  request.env = variables(flags, image.config, environment);
+  request.cwd = flags.workdir.value_or(image.config.working_dir.empty() ? "/" : image.config.working_dir);
+  if (request.cwd.empty() || request.cwd[0] != '/')
+    throw_error(ErrorKind::usage, "the working folder {:?} is not an absolute path", printable(request.cwd));
+  request.user = flags.user.value_or(image.config.user);
+  request.hostname = flags.hostname.value_or("");
+  std::string here = std::filesystem::current_path().string();
+  for (const std::string& text : flags.volumes) request.volumes.push_back(parse_volume(text, here));
+  for (const std::string& text : flags.mounts) request.volumes.push_back(parse_mount_flag(text, here));
+  for (const std::string& text : flags.tmpfs) request.volumes.push_back(parse_tmpfs_flag(text));
+  request.security = flags.privileged ? Security::insecure : parse_security(flags.security);
+  request.read_only = flags.read_only;
+  request.tty = flags.tty;
+  request.interactive = flags.interactive;
+  for (const std::string& option : flags.security_opts) {
+    if (option != "no-new-privileges" && option != "no-new-privileges=true" && option != "no-new-privileges:true")
+      throw_error(ErrorKind::usage, "--security-opt {:?} is not understood", printable(option));
+    request.no_new_privileges = true;
+  }
+  request.add_capabilities = flags.add_capabilities;
+  request.drop_capabilities = flags.drop_capabilities;
+  request.network = parse_network(flags.network);
+  for (const std::string& text : flags.ports)
+    for (PortForward& port : parse_port_forwards(text)) request.ports.push_back(std::move(port));
+  for (const std::string& text : flags.add_hosts) request.extra_hosts.push_back(parse_add_host(text));
+  request.dns = flags.dns;
+  request.limits = limits_of(flags);
+  return request;
+}
+
+}  // namespace imgb

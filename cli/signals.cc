@@ -1,0 +1,79 @@
+#include "cli/signals.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+sigset_t set_of(std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : signals) sigaddset(&set, number);
+  return set;
+}
+
+}  // namespace
+
+void prepare_process() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF && ::open("/dev/null", O_RDWR) < 0) ::_exit(125);
+  std::signal(SIGPIPE, SIG_IGN);
+  rlimit core{};
+  if (::getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur != 0) {
+    core.rlim_cur = 0;
+    ::setrlimit(RLIMIT_CORE, &core);
+  }
+}
+
+SignalWatch::SignalWatch() {
+  on_signal_ = [this](int number) {
+    if (stop_.request_stop()) return;
+    std::signal(number, SIG_DFL);
+    ::kill(::getpid(), number);
+    sigset_t set = set_of({number});
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  };
+  watch({SIGINT, SIGTERM, SIGHUP});
+}
+
+SignalWatch::SignalWatch(std::initializer_list<int> signals, std::function<void(int)> on_signal)
+    : on_signal_(std::move(on_signal)) {
+  watch(signals);
+}
+
+void SignalWatch::watch(std::initializer_list<int> signals) {
+  sigset_t set = set_of(signals);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC));
+  quit_ = Fd(::eventfd(0, EFD_CLOEXEC));
+  if (!signals_ || !quit_) throw_errno("watching for signals");
+  thread_ = std::jthread([this] {
+    pollfd fds[2] = {{signals_.get(), POLLIN, 0}, {quit_.get(), POLLIN, 0}};
+    while (true) {
+      if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
+      if (fds[1].revents) return;
+      signalfd_siginfo info{};
+      if (!fds[0].revents || ::read(signals_.get(), &info, sizeof info) != sizeof info) continue;
+      int number = static_cast<int>(info.ssi_signo), none = 0;
+      first_.compare_exchange_strong(none, number);
+      on_signal_(number);
+    }
+  });
+}
+
+SignalWatch::~SignalWatch() {
+  std::uint64_t one = 1;
+  if (::write(quit_.get(), &one, sizeof one) != sizeof one) std::terminate();
+}
+
+}  // namespace imgb

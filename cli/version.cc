@@ -1,3 +1,0 @@
-namespace imgb {
-const char* version() { return IMGB_VERSION; }
-}  // namespace imgb

@@ -1,0 +1,117 @@
+#include "core/store/local_image.h"
+
+#include <algorithm>
+#include <map>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+bool looks_like_id(std::string_view text) {
+  constexpr std::size_t kShortestId = 4;
+  return text.size() >= kShortestId && text.size() <= 64 &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+std::optional<Reference> find_reference(std::string_view typed) {
+  try {
+    return Reference::parse(typed).with_default_tag();
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::input) throw;
+    return std::nullopt;
+  }
+}
+
+// name@digest is also found when the image came under a tag of the same repository.
+std::optional<Descriptor> find_named(Store& store, const Reference& name) {
+  if (auto found = store.images().find(name)) return found;
+  if (!name.digest()) return std::nullopt;
+  for (const NamedImage& image : store.images().list()) {
+    if (image.name.empty() || image.descriptor.digest != *name.digest()) continue;
+    if (Reference::parse(image.name).name() == name.name()) return image.descriptor;
+  }
+  return std::nullopt;
+}
+
+std::optional<LocalImage> find_by_id(Store& store, std::string_view typed, const Platform& platform) {
+  std::string_view hex = typed.starts_with("sha256:") ? typed.substr(7) : typed;
+  if (!looks_like_id(hex)) return std::nullopt;
+  std::optional<LocalImage> found;
+  for (LocalImage& image : list_local_images(store, platform, [](const std::string&) {})) {
+    if (!image.id().hex().starts_with(hex) && !image.descriptor.digest.hex().starts_with(hex)) continue;
+    if (found && found->id() != image.id())
+      throw Error(ErrorKind::input, fmt::format("more than one image has an id that begins with {}", hex))
+          .set_hint("give more of its digits");
+    found = std::move(image);
+  }
+  return found;
+}
+
+}  // namespace
+
+std::uint64_t LocalImage::size_bytes() const {
+  std::uint64_t size = descriptor.size_bytes + manifest.config.size_bytes;
+  for (const Descriptor& layer : manifest.layers) size += layer.size_bytes;
+  return size;
+}
+
+LocalImage read_local_image(const BlobStore& blobs, const Descriptor& image, const Platform& platform) {
+  std::string json = read_blob(blobs, image, kMaxManifestBytes);
+  auto parsed = parse_manifest(json, image.media_type);
+  if (const auto* index = std::get_if<Index>(&parsed))
+    return read_local_image(blobs, choose_platform(*index, platform), platform);
+  LocalImage local{image, std::get<Manifest>(std::move(parsed)), {}, {}, {}};
+  local.config_json = read_blob(blobs, local.manifest.config, kMaxManifestBytes);
+  local.config = parse_image_config(local.config_json);
+  return local;
+}
+
+std::vector<LocalImage> list_local_images(Store& store, const Platform& platform,
+                                          const std::function<void(const std::string& what)>& on_broken) {
+  std::vector<LocalImage> images;
+  std::map<Digest, std::size_t> known;
+  std::vector<NamedImage> named = store.images().list();
+  std::stable_partition(named.begin(), named.end(), [](const NamedImage& image) { return !image.name.empty(); });
+  for (const NamedImage& image : named) {
+    auto [at, is_new] = known.try_emplace(image.descriptor.digest, images.size());
+    if (is_new) {
+      try {
+        images.push_back(read_local_image(store.blobs(), image.descriptor, platform));
+      } catch (const Error& e) {
+        known.erase(at);
+        on_broken(fmt::format("{}: {}", image.name.empty() ? image.descriptor.digest.str() : image.name, e.what()));
+        continue;
+      }
+    }
+    if (!image.name.empty()) images[at->second].names.push_back(image.name);
+  }
+  return images;
+}
+
+std::optional<LocalImage> find_local_image(Store& store, std::string_view typed, const Platform& platform) {
+  if (!typed.starts_with("sha256:")) {
+    auto name = find_reference(typed);
+    if (auto found = name ? find_named(store, *name) : std::nullopt) {
+      LocalImage image = read_local_image(store.blobs(), *found, platform);
+      image.names = {name->canonical()};
+      return image;
+    }
+  }
+  return find_by_id(store, typed, platform);
+}
+
+LocalImage get_local_image(Store& store, std::string_view typed, const Platform& platform) {
+  if (auto image = find_local_image(store, typed, platform)) return std::move(*image);
+  Error error(ErrorKind::not_found, fmt::format("no such image: {}", printable(typed)));
+  std::vector<std::string> names;
+  for (const NamedImage& image : store.images().list())
+    if (!image.name.empty()) names.push_back(Reference::parse(image.name).familiar());
+  std::string wanted(typed);
+  if (wanted.find_first_of(":@") == std::string::npos) wanted += ":latest";
+  if (auto near = find_nearest(wanted, names)) error.set_hint("did you mean " + *near + "?");
+  throw error;
+}
+
+}  // namespace imgb
