@@ -56,6 +56,15 @@ std::vector<fs::path> files_in(const fs::path& folder, std::string_view extensio
   return out;
 }
 
+std::optional<Credential> run(const std::string& path, const AskHelper& ask) {
+  Output output = run_helper({path, "get"}, ask.server, kHelperLimit, kMaxHelperBytes);
+  if (output.status.ok()) return parse_helper_answer(output.out);
+  if (says_no_credential(output.out) || says_no_credential(output.err)) return std::nullopt;
+  // Standard output could hold a secret; standard error is for people.
+  throw_error(ErrorKind::denied, "failed with exit code {}: {}", output.status.shell_code(),
+              printable(trim(output.err), 256));
+}
+
 std::optional<Credential> ask_helper(const AskHelper& ask) {
   std::string program = "docker-credential-" + ask.helper;
   auto path = find_program(program);
@@ -64,15 +73,12 @@ std::optional<Credential> ask_helper(const AskHelper& ask) {
     e.set_hint("install it, or log in again without it");
     throw e;
   }
-  return in_context([&] { return fmt::format("credential helper {} for {}", program, ask.server); },
-                    [&]() -> std::optional<Credential> {
-                      Output output = run_helper({*path, "get"}, ask.server, kHelperLimit, kMaxHelperBytes);
-                      if (output.status.ok()) return parse_helper_answer(output.out);
-                      if (says_no_credential(output.out) || says_no_credential(output.err)) return std::nullopt;
-                      // Standard output could hold a secret; standard error is for people.
-                      throw_error(ErrorKind::denied, "failed with exit code {}: {}", output.status.shell_code(),
-                                  printable(trim(output.err), 256));
-                    });
+  try {
+    return run(*path, ask);
+  } catch (const Error& e) {
+    // Whatever went wrong, no registry is at fault and none is to be asked again.
+    throw Error(ErrorKind::denied, fmt::format("credential helper {} for {}: {}", program, ask.server, e.what()));
+  }
 }
 
 }  // namespace
