@@ -1,0 +1,116 @@
+#include "builder/chmod.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::uint32_t kUser = 04700, kGroup = 02070, kOther = 01007, kAll = 07777;
+constexpr std::uint32_t kSetIds = 06000, kSticky = 01000, kExecute = 0111;
+
+[[noreturn]] void bad_mode(std::string_view text) {
+  throw_error(ErrorKind::input, "invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777",
+              printable(text));
+}
+
+std::uint32_t who_bits(char who) {
+  switch (who) {
+    case 'u':
+      return kUser;
+    case 'g':
+      return kGroup;
+    case 'o':
+      return kOther;
+    default:
+      return kAll;
+  }
+}
+
+/// The three permission bits of one class, spread over all three.
+std::uint32_t spread(std::uint32_t mode, char from) {
+  std::uint32_t bits = mode >> (from == 'u' ? 6 : from == 'g' ? 3 : 0) & 07;
+  return bits << 6 | bits << 3 | bits;
+}
+
+bool is_operation(char c) { return c == '+' || c == '-' || c == '='; }
+
+/// Reads one letter after an operation into its place; false when it is none.
+bool read_permission(char c, std::uint32_t& bits, bool& x_if_any) {
+  switch (c) {
+    case 'r':
+      bits |= 0444;
+      return true;
+    case 'w':
+      bits |= 0222;
+      return true;
+    case 'x':
+      bits |= 0111;
+      return true;
+    case 'X':
+      x_if_any = true;
+      return true;
+    case 's':
+      bits |= kSetIds;
+      return true;
+    case 't':
+      bits |= kSticky;
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+ModeChange ModeChange::parse(std::string_view text) {
+  ModeChange change;
+  bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (digits) {
+    auto octal = find_octal(text);
+    if (!octal || *octal > 07777) bad_mode(text);
+    change.octal_ = static_cast<std::uint32_t>(*octal);
+    return change;
+  }
+  for (std::string_view clause : split(text, ',')) {
+    std::uint32_t who = 0;
+    while (!clause.empty() && std::string_view("ugoa").find(clause.front()) != std::string_view::npos) {
+      who |= who_bits(clause.front());
+      clause.remove_prefix(1);
+    }
+    if (who == 0) who = kAll;
+    if (clause.empty()) bad_mode(text);
+    while (!clause.empty()) {
+      Step step{who, clause.front(), 0, false, 0};
+      if (!is_operation(step.operation)) bad_mode(text);
+      clause.remove_prefix(1);
+      if (!clause.empty() && std::string_view("ugo").find(clause.front()) != std::string_view::npos) {
+        step.copy_from = clause.front();
+        clause.remove_prefix(1);
+      }
+      while (step.copy_from == 0 && !clause.empty() && read_permission(clause.front(), step.bits, step.x_if_any)) {
+        clause.remove_prefix(1);
+      }
+      change.steps_.push_back(step);
+    }
+  }
+  return change;
+}
+
+std::uint32_t ModeChange::apply(std::uint32_t mode, bool is_dir) const {
+  if (steps_.empty()) return octal_;
+  for (const Step& step : steps_) {
+    std::uint32_t bits = step.bits;
+    if (step.copy_from != 0) bits = spread(mode, step.copy_from);
+    if (step.x_if_any && (is_dir || (mode & kExecute) != 0)) bits |= kExecute;
+    bits &= step.who;
+    if (step.operation == '+') mode |= bits;
+    if (step.operation == '-') mode &= ~bits;
+    if (step.operation == '=') mode = (mode & ~step.who) | bits;
+  }
+  return mode;
+}
+
+}  // namespace imgb
