@@ -119,6 +119,14 @@ std::size_t TocBuilder::add(const TocEntry& entry) {
 
 TocEntry TocBuilder::entry(std::size_t index) const { return decode(records_[index], pool_); }
 
+std::optional<std::size_t> TocBuilder::find_sorted(std::string_view wanted, TocEntry::Kind wanted_kind) const {
+  auto at = std::ranges::lower_bound(records_, wanted, {}, [this](const TocRecord& r) { return text(r.path); });
+  for (; at != records_.end() && text(at->path) == wanted; ++at) {
+    if (static_cast<TocEntry::Kind>(at->kind) == wanted_kind) return static_cast<std::size_t>(at - records_.begin());
+  }
+  return std::nullopt;
+}
+
 void TocBuilder::set_content(std::size_t index, std::uint64_t data_offset, const Digest& content) {
   if (content.algorithm() != DigestAlgorithm::sha256)
     throw_error(ErrorKind::internal, "content digest of {} is not sha256", printable(path(index)));

@@ -49,6 +49,8 @@ class TocBuilder {
   std::string_view path(std::size_t index) const { return text(records_[index].path); }
   TocEntry::Kind kind(std::size_t index) const { return static_cast<TocEntry::Kind>(records_[index].kind); }
   TocEntry entry(std::size_t index) const;
+  /// By binary search. REQUIRES: entries were added in order.
+  std::optional<std::size_t> find_sorted(std::string_view path, TocEntry::Kind kind) const;
   /// Replaces what became known after `add`: where the bytes are, and their digest.
   void set_content(std::size_t index, std::uint64_t data_offset, const Digest& content);
   /// The table of the entries named by `keep`, sorted. Error(internal) on two of one path and kind.
