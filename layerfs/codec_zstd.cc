@@ -58,7 +58,7 @@ class ZstdDecompressor : public Source {
       if (drained && !more_inside_ && !refill()) return 0;
       ZSTD_outBuffer out{into.data(), into.size(), 0};
       frame_left_ = checked(ZSTD_decompressStream(context_.get(), &out, &input_), ErrorKind::corrupt);
-      more_inside_ = out.pos == out.size;
+      more_inside_ = out.pos == out.size && frame_left_ != 0;
       if (out.pos > 0) return out.pos;
     }
   }
