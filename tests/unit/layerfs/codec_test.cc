@@ -79,7 +79,7 @@ TEST_P(Codec, GivesBackWhatWentIn) {
 
 TEST_P(Codec, ReadsInPiecesOfAnySize) {
   auto [how, level] = GetParam();
-  std::string text = sample(150'000), bytes = compress(how, level, text);
+  std::string text = sample(20'000), bytes = compress(how, level, text);
   for (std::size_t in : {1UL, 7UL, 8UL, 4096UL, 65'537UL}) {
     for (std::size_t out : {1UL, 3UL, 511UL, 100'000UL})
       ASSERT_EQ(decompress(how, bytes, in, out), text) << in << ' ' << out;
