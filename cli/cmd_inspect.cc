@@ -1,8 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/container_json.h"
 #include "cli/image_json.h"
 #include "cli/listing.h"
+#include "core/base/error.h"
 
 namespace imgb {
 namespace {
@@ -14,6 +16,7 @@ class Inspect : public Verb {
   void describe(Flags& flags) override {
     flags.text(format_, "f,format", "FORMAT", "json or a template such as {{.Config.Cmd}}");
     flags.text(platform_, "platform", "PLATFORM", "Which one of an image for several");
+    flags.choice(type_, "type", {"image", "container"}, "What the names are of");
     flags.arguments(names_, "NAME", 1).completes = Completes::image;
   }
 
@@ -30,7 +33,19 @@ class Inspect : public Verb {
   }
 
  private:
-  std::string format_, platform_;
+  // Docker's order: a container of that name, else an image.
+  Json describe_one(Store& store, const std::string& name, const Platform& platform) const {
+    if (type_ != "image" && (type_ == "container" || store.root().find_dir("containers"))) {
+      try {
+        return inspect_json(Containers(store.folder("containers")).get(name));
+      } catch (const Error& e) {
+        if (e.kind() != ErrorKind::not_found || type_ == "container") throw;
+      }
+    }
+    return inspect_json(get_local_image(store, name, platform));
+  }
+
+  std::string format_, platform_, type_;
   std::vector<std::string> names_;
 };
 

@@ -4,10 +4,7 @@ namespace imgb {
 
 std::span<const Command> commands() {
   static const Command kCommands[] = {
-      inspect_command(),
-      history_command(),
-      tag_command(),
-      version_command(),
+      images_command(), inspect_command(), history_command(), tag_command(), version_command(), debug_command(),
   };
   return kCommands;
 }

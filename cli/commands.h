@@ -4,8 +4,27 @@
 namespace imgb {
 
 // One per file cli/cmd_<name>.cc; commands.cc lists them.
+Command build_command();
+Command debug_command();
+Command doctor_command();
+Command du_command();
+Command exec_command();
+Command export_command();
+Command fsck_command();
 Command history_command();
+Command images_command();
+Command import_command();
 Command inspect_command();
+Command load_command();
+Command logs_command();
+Command prune_command();
+Command ps_command();
+Command pull_command();
+Command rm_command();
+Command rmi_command();
+Command run_command();
+Command save_command();
+Command stop_command();
 Command tag_command();
 Command version_command();
 

@@ -55,9 +55,11 @@ Progress& CliEnv::progress() {
   return *screen_;
 }
 
-std::stop_token CliEnv::stop() {
-  if (!signals_) signals_ = std::make_unique<SignalWatch>();
-  return signals_->token();
+std::stop_token CliEnv::stop() { return watch_signals({SIGINT, SIGTERM, SIGHUP}).token(); }
+
+SignalWatch& CliEnv::watch_signals(std::initializer_list<int> signals) {
+  if (!signals_) signals_ = std::make_unique<SignalWatch>(signals);
+  return *signals_;
 }
 
 void CliEnv::print(std::string_view text) {

@@ -40,6 +40,8 @@ class CliEnv {
   void set_progress(std::string mode) { globals_.progress = std::move(mode); }
   /// Stops at SIGINT, SIGTERM and SIGHUP; a second one ends the process. Call it before threads are made.
   std::stop_token stop();
+  /// The watch behind stop(), made for `signals` when it is not there yet.
+  SignalWatch& watch_signals(std::initializer_list<int> signals);
 
   /// The result: standard output. A reader that went away ends the process quietly.
   void print(std::string_view text);

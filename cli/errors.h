@@ -2,7 +2,19 @@
 #include <exception>
 #include <string>
 
+#include "core/base/error.h"
+
 namespace imgb {
+
+/// A failure with an exit code of its own: 126 and 127 of `imgb run` and `imgb exec`.
+class ExitError : public Error {
+ public:
+  ExitError(const Error& error, int exit_code) : Error(error), exit_code_(exit_code) {}
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
 
 /// How a failure is shown, and what the process exits with. Pure.
 struct Failure {

@@ -54,12 +54,7 @@ std::vector<std::string> variables(const RunFlags& flags, const RuntimeConfig& i
   std::vector<std::string> env;
   for (const std::string& entry : image.env) set(env, entry);
   if (flags.tty && !find_variable(env, "TERM")) env.emplace_back("TERM=xterm");
-  for (const std::string& file : flags.env_files) {
-    constexpr std::uint64_t kMaxEnvFileBytes = 1 << 20;
-    for (const std::string& entry : parse_env_file(read_user_file(file, kMaxEnvFileBytes), file, environment))
-      set(env, entry);
-  }
-  for (const std::string& flag : flags.env) apply_env_flag(env, flag, environment);
+  add_variables(flags, environment, env);
   if (!find_variable(env, "PATH")) env.emplace(env.begin(), kDefaultPath);
   return env;
 }
@@ -123,6 +118,17 @@ void RunFlags::describe(Flags& flags) {
       Completes::file;
   flags.text(workdir, "w,workdir", "PATH", "Working folder inside");
 }
+
+void add_variables(const RunFlags& flags, const std::vector<std::string>& environment, std::vector<std::string>& env) {
+  for (const std::string& file : flags.env_files) {
+    constexpr std::uint64_t kMaxEnvFileBytes = 1 << 20;
+    for (const std::string& entry : parse_env_file(read_user_file(file, kMaxEnvFileBytes), file, environment))
+      set(env, entry);
+  }
+  for (const std::string& flag : flags.env) apply_env_flag(env, flag, environment);
+}
+
+bool has_variable(const std::vector<std::string>& env, std::string_view name) { return find_variable(env, name); }
 
 void apply_env_flag(std::vector<std::string>& env, const std::string& flag,
                     const std::vector<std::string>& environment) {

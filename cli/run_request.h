@@ -68,6 +68,9 @@ VolumeRequest parse_mount_flag(std::string_view text, const std::string& current
 VolumeRequest parse_tmpfs_flag(std::string_view text);
 std::vector<std::string> parse_env_file(std::string_view text, std::string_view name,
                                         const std::vector<std::string>& environment);
+bool has_variable(const std::vector<std::string>& env, std::string_view name);
+/// --env-file and -e of the flags, in that order, onto `env`.
+void add_variables(const RunFlags& flags, const std::vector<std::string>& environment, std::vector<std::string>& env);
 /// Sets or, for "NAME" alone, takes over from `environment`; NAME that is not set there unsets it.
 void apply_env_flag(std::vector<std::string>& env, const std::string& flag,
                     const std::vector<std::string>& environment);

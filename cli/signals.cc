@@ -35,40 +35,43 @@ void prepare_process() {
   }
 }
 
-SignalWatch::SignalWatch() {
-  on_signal_ = [this](int number) {
-    if (stop_.request_stop()) return;
-    std::signal(number, SIG_DFL);
-    ::kill(::getpid(), number);
-    sigset_t set = set_of({number});
-    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  };
-  watch({SIGINT, SIGTERM, SIGHUP});
-}
-
-SignalWatch::SignalWatch(std::initializer_list<int> signals, std::function<void(int)> on_signal)
-    : on_signal_(std::move(on_signal)) {
-  watch(signals);
-}
-
-void SignalWatch::watch(std::initializer_list<int> signals) {
+SignalWatch::SignalWatch(std::initializer_list<int> signals) {
   sigset_t set = set_of(signals);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC));
   quit_ = Fd(::eventfd(0, EFD_CLOEXEC));
   if (!signals_ || !quit_) throw_errno("watching for signals");
-  thread_ = std::jthread([this] {
-    pollfd fds[2] = {{signals_.get(), POLLIN, 0}, {quit_.get(), POLLIN, 0}};
-    while (true) {
-      if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
-      if (fds[1].revents) return;
-      signalfd_siginfo info{};
-      if (!fds[0].revents || ::read(signals_.get(), &info, sizeof info) != sizeof info) continue;
-      int number = static_cast<int>(info.ssi_signo), none = 0;
-      first_.compare_exchange_strong(none, number);
-      on_signal_(number);
-    }
+  thread_ = std::jthread([this] { watch(); });
+}
+
+void SignalWatch::forward(std::function<void(int)> on_signal) {
+  forward_.with([&](auto& to) { to = std::move(on_signal); });
+}
+
+void SignalWatch::watch() {
+  pollfd fds[2] = {{signals_.get(), POLLIN, 0}, {quit_.get(), POLLIN, 0}};
+  while (true) {
+    if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
+    if (fds[1].revents) return;
+    signalfd_siginfo info{};
+    if (fds[0].revents && ::read(signals_.get(), &info, sizeof info) == sizeof info)
+      take(static_cast<int>(info.ssi_signo));
+  }
+}
+
+void SignalWatch::take(int number) {
+  bool forwarded = forward_.with([&](auto& to) {
+    if (to) to(number);
+    return static_cast<bool>(to);
   });
+  if (forwarded || (number != SIGINT && number != SIGTERM && number != SIGHUP && number != SIGQUIT)) return;
+  int none = 0;
+  first_.compare_exchange_strong(none, number);
+  if (stop_.request_stop()) return;
+  std::signal(number, SIG_DFL);
+  ::kill(::getpid(), number);
+  sigset_t set = set_of({number});
+  ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
 SignalWatch::~SignalWatch() {

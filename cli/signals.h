@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/base/fd.h"
+#include "core/base/task.h"
 
 namespace imgb {
 
@@ -13,23 +14,24 @@ namespace imgb {
 /// is opened later is mistaken for the terminal; no core dumps, since memory may hold credentials (V94).
 void prepare_process();
 
-/// Takes signals (SIGINT, SIGTERM, SIGHUP when nothing is said) away from their default action while it lives, on a
-/// thread of its own. Make it before other threads: they inherit the signal mask.
+/// Takes signals away from their default action while it lives, on a thread of its own. Make it before other threads:
+/// they inherit the signal mask.
 class SignalWatch {
  public:
-  /// The first signal requests stop; the second one kills the process.
-  SignalWatch();
-  /// Every signal is given to `on_signal`, on the watching thread.
-  SignalWatch(std::initializer_list<int> signals, std::function<void(int)> on_signal);
+  /// The first SIGINT, SIGTERM, SIGHUP or SIGQUIT requests stop, a second one kills the process; others are dropped.
+  explicit SignalWatch(std::initializer_list<int> signals);
   ~SignalWatch();
   std::stop_token token() const { return stop_.get_token(); }
-  int first_signal() const { return first_; }  ///< 0: none came.
+  int first_signal() const { return first_; }  ///< That requested stop; 0: none came.
+  /// From now on signals are given to `on_signal`, on the watching thread, instead; null: as before.
+  void forward(std::function<void(int)> on_signal);
 
  private:
-  void watch(std::initializer_list<int> signals);
+  void watch();
+  void take(int number);
 
   std::stop_source stop_;
-  std::function<void(int)> on_signal_;
+  Guarded<std::function<void(int)>> forward_;
   std::atomic<int> first_ = 0;
   Fd signals_, quit_;
   std::jthread thread_;

@@ -1,0 +1,66 @@
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/container_json.h"
+#include "cli/listing.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class Ps : public Verb {
+ public:
+  void describe(Flags& flags) override {
+    flags.boolean(all_, "a,all", "Show containers that ended too");
+    flags.list(filters_, "f,filter", "FILTER", "name=, status=, id= or ancestor=");
+    flags.text(format_, "format", "FORMAT", "table, json or a template such as {{.Names}}");
+    flags.boolean(no_trunc_, "no-trunc", "Show whole ids and commands");
+    flags.boolean(quiet_, "q,quiet", "Show ids only");
+  }
+
+  int run(CliEnv& env) override {
+    Json rows = Json::array();
+    for (const Container& container : Containers(env.store().folder("containers")).list())
+      if (passes(container)) rows.push_back(container_row(container, no_trunc_, now()));
+    if (quiet_) {
+      for (const Json& row : rows) env.print_line(row["ID"].get<std::string>());
+      return 0;
+    }
+    static const std::vector<Column> kColumns{{"CONTAINER ID", "ID"},    {"IMAGE", "Image"},   {"COMMAND", "Command"},
+                                              {"CREATED", "RunningFor"}, {"STATUS", "Status"}, {"PORTS", "Ports"},
+                                              {"NAMES", "Names"}};
+    env.print(render_listing(kColumns, rows, format_));
+    return 0;
+  }
+
+ private:
+  bool passes(const Container& container) const {
+    bool asks_status = false;
+    for (const std::string& filter : filters_) {
+      std::size_t equals = filter.find('=');
+      if (equals == std::string::npos) throw_error(ErrorKind::usage, "filter {:?} is not KEY=VALUE", printable(filter));
+      std::string key = filter.substr(0, equals), value = filter.substr(equals + 1);
+      if (key == "name"       ? container.config.name.find(value) == std::string::npos
+          : key == "id"       ? !container.config.id.starts_with(value)
+          : key == "ancestor" ? container.config.image != value
+          : key == "status"   ? container_row(container, true, 0)["State"] != value
+                              : throw Error(ErrorKind::usage, fmt::format("invalid filter {:?}", printable(key))))
+        return false;
+      asks_status |= key == "status";
+    }
+    return all_ || asks_status || container.state.phase == ContainerState::Phase::running;
+  }
+
+  bool all_ = false, no_trunc_ = false, quiet_ = false;
+  std::string format_;
+  std::vector<std::string> filters_;
+};
+
+}  // namespace
+
+Command ps_command() { return {"ps", "List containers", make_verb<Ps>}; }
+
+}  // namespace imgb

@@ -1,0 +1,95 @@
+#include <csignal>
+
+#include "cli/commands.h"
+#include "cli/container_run.h"
+#include "cli/host_flags.h"
+#include "cli/signals.h"
+#include "cli/wiring.h"
+#include "sandbox/rootless.h"
+
+namespace imgb {
+namespace {
+
+class RunContainer : public Verb {
+ public:
+  void describe(Flags& flags) override {
+    flags.boolean(detach_, "d,detach", "Run in the background and print the container's id");
+    flags.text(name_, "name", "NAME", "Name of the container");
+    flags.text(platform_, "platform", "PLATFORM", "Which one of an image for several");
+    flags.text(pull_, "pull", "WHEN", "missing, always or never");
+    flags.boolean(remove_, "rm", "Remove the container when it ends");
+    container_.describe(flags);
+    flags.argument(image_, "IMAGE").completes = Completes::image;
+    flags.command(command_, "COMMAND", 0);
+  }
+
+  int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
+    env.watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGALRM});
+    if (env.globals().progress.empty()) env.set_progress("auto");
+    Container container = create(env);
+    Containers containers(env.store().folder("containers"));
+    if (detach_) return run_detached(env, containers, container);
+    int exit_code = 0;
+    try {
+      exit_code = run_attached(env, containers, container);
+    } catch (...) {
+      if (remove_) containers.remove(container.config.id);
+      throw;
+    }
+    if (remove_) containers.remove(container.config.id);
+    return exit_code;
+  }
+
+ private:
+  Container create(CliEnv& env) const {
+    ImageWiring wiring(env);
+    LocalImage image =
+        wiring.obtain(env, image_, platform_or_host(platform_), parse_pull_policy(pull_), LayerNeed::unpacked);
+    RunRequest request = make_run_request(container_, command_, image.config, environment_list());
+    request.manifest_digest = image.descriptor.digest.str();
+    ContainerConfig config;
+    config.name = name_.value_or("");
+    config.image = image_;
+    config.image_digest = request.manifest_digest;
+    config.command = request.argv;
+    config.created = now();
+    config.ports = request.ports;
+    config.remove_when_done = remove_;
+    std::string signal = container_.stop_signal.empty() ? image.config.config.stop_signal : container_.stop_signal;
+    if (!signal.empty()) config.stop_signal = parse_signal(signal);
+    if (container_.stop_timeout)
+      config.stop_timeout_seconds = static_cast<int>(std::min<std::uint64_t>(*container_.stop_timeout, 86400));
+    config.tty = request.tty;
+    config.request = render(request);
+    return Containers(env.store().folder("containers")).create(std::move(config));
+  }
+
+  int run_detached(CliEnv& env, const Containers& containers, const Container& container) const {
+    env.close_screen();
+    try {
+      start_supervisor({"__supervise", env.root().string(), container.config.id});
+    } catch (...) {
+      if (remove_) containers.remove(container.config.id);
+      throw;
+    }
+    env.print_line(container.config.id);
+    return 0;
+  }
+
+  RunFlags container_;
+  bool detach_ = false, remove_ = false;
+  std::optional<std::string> name_, platform_;
+  std::string pull_ = "missing", image_;
+  std::vector<std::string> command_;
+};
+
+}  // namespace
+
+Command run_command() {
+  Command command{"run", "Run an image in the sandbox", make_verb<RunContainer>};
+  command.failure_code = command.usage_code = 125;
+  return command;
+}
+
+}  // namespace imgb

@@ -1,0 +1,133 @@
+#include "cli/container_run.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+#include "cli/errors.h"
+#include "cli/signals.h"
+#include "cli/terminal_session.h"
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+constexpr int kCannotExecute = 126, kNotFound = 127;
+
+/// What joins a container in the foreground to us. Without a terminal and with --rm our own descriptors are given to
+/// it, so that not a byte is copied; else its output goes through pipes into its log as well.
+struct Joint {
+  StepIo io;
+  OutputPipes ours, theirs;
+
+  Joint(const RunRequest& request, bool keep_log) {
+    io.in = request.interactive ? STDIN_FILENO : -1;
+    if (request.tty) return;
+    io.out = STDOUT_FILENO;
+    io.err = STDERR_FILENO;
+    if (!keep_log) return;
+    for (auto [mine, their, number] :
+         {std::tuple{&ours.out, &theirs.out, &io.out}, {&ours.err, &theirs.err, &io.err}}) {
+      Pipe pipe = make_pipe();
+      *mine = std::move(pipe.read);
+      *their = std::move(pipe.write);
+      *number = their->get();
+    }
+  }
+};
+
+void pass_signals(SignalWatch& watch, Running& running) {
+  watch.forward([&running](int number) {
+    if (number == SIGWINCH)
+      copy_terminal_size(running);
+    else if (number != SIGCHLD)
+      running.signal(number);
+  });
+}
+
+StepResult move_and_wait(Running& running, const RunRequest& request, Joint& joint, ContainerOwner& owner) {
+  if (request.tty) {
+    join_terminals(running, request.interactive,
+                   [&](std::span<const std::byte> bytes) { owner.log(ContainerOwner::Stream::out, bytes); });
+  } else if (joint.ours.out) {
+    joint.theirs = {};
+    copy_output(running, joint.ours, [&](int stream, std::span<const std::byte> bytes) {
+      owner.log(static_cast<ContainerOwner::Stream>(stream), bytes);
+    });
+  }
+  return running.wait();
+}
+
+}  // namespace
+
+Running start_or_exit_code(const std::function<Running()>& start) {
+  try {
+    return start();
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::not_found) throw ExitError(e, kNotFound);
+    if (e.kind() == ErrorKind::denied) throw ExitError(e, kCannotExecute);
+    throw;
+  }
+}
+
+int run_attached(CliEnv& env, const Containers& containers, const Container& container) {
+  SignalWatch& watch = env.watch_signals({SIGINT, SIGTERM, SIGHUP});
+  RunRequest request = parse_run_request(container.config.request);
+  ContainerOwner owner(containers, container.config.id);
+  try {
+    PreparedContainer prepared(env.store(), request, container.config.id, watch.token());
+    env.close_screen();
+    Sandbox sandbox({request.ports});
+    Joint joint(request, !container.config.remove_when_done);
+    Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), joint.io); });
+    for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
+    owner.started(running.pid(), request.ports);
+    pass_signals(watch, running);
+    StepResult result = move_and_wait(running, request, joint, owner);
+    watch.forward({});
+    owner.exited(result);
+    if (result.out_of_memory) env.tell("imgb: the container was killed: out of memory");
+    return result.status.shell_code();
+  } catch (const std::exception& e) {
+    watch.forward({});
+    owner.failed(describe(e));
+    throw;
+  }
+}
+
+int run_supervisor(std::span<const std::string> words) {
+  SupervisorReport report;
+  try {
+    Store store = Store::open(words[1]);
+    Containers containers(store.folder("containers"));
+    Container container = containers.get(words[2]);
+    RunRequest request = parse_run_request(container.config.request);
+    ContainerOwner owner(containers, container.config.id);
+    int exit_code = 0;
+    try {
+      PreparedContainer prepared(store, request, container.config.id, {});
+      Sandbox sandbox({request.ports});
+      Pipe out = make_pipe(), err = make_pipe();
+      StepIo io{-1, out.write.get(), err.write.get()};
+      Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), io); });
+      out.write.reset();
+      err.write.reset();
+      owner.started(running.pid(), request.ports);
+      report.ready();
+      exit_code = supervise(owner, running, request.tty ? running.terminal() : out.read, err.read);
+    } catch (const std::exception& e) {
+      owner.failed(describe(e));
+      throw;
+    }
+    if (container.config.remove_when_done) {
+      { ContainerOwner released = std::move(owner); }
+      containers.remove(container.config.id);
+    }
+    return exit_code;
+  } catch (const Error& e) {
+    report.failed(e);
+    return 1;
+  }
+}
+
+}  // namespace imgb

@@ -1,0 +1,20 @@
+#pragma once
+#include <functional>
+
+#include "cli/container_start.h"
+#include "cli/env.h"
+#include "sandbox/containers.h"
+
+namespace imgb {
+
+/// Runs a created container in this process, joined to our terminal or descriptors, signals passed on; returns its exit
+/// code. Failures to start are ExitError: 127 no such command, 126 not executable, 125 the rest.
+int run_attached(CliEnv& env, const Containers& containers, const Container& container);
+
+/// `__supervise ROOT ID`: runs a created container to its end, its output going to its log. One thread at the start.
+int run_supervisor(std::span<const std::string> words);
+
+/// Starts with Docker's exit codes for what may go wrong.
+Running start_or_exit_code(const std::function<Running()>& start);
+
+}  // namespace imgb

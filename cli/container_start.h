@@ -1,0 +1,41 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "cli/run_request.h"
+#include "core/store/local_image.h"
+#include "core/store/store.h"
+#include "layerfs/snapshot_store.h"
+#include "sandbox/launch.h"
+
+namespace imgb {
+
+/// Layers of an image of the store, bottom first.
+std::vector<Layer> layers_of(const LocalImage& image);
+
+/// User and group of a container as the image's passwd and group files tell (read from the layers, nothing is
+/// unpacked).
+UserIds find_user(Store& store, const std::vector<Layer>& layers, const std::string& user, std::stop_token stop);
+
+/// Everything a container's process needs while it runs: unpacked layers, an upper folder that is dropped at the end,
+/// volumes. Made by `imgb run` or by the supervisor of a detached container; must outlive what was started with it.
+class PreparedContainer {
+ public:
+  /// `id` gives the host name where none was asked for. Errors: not_found (image, volume's source), input (user,
+  /// mounts).
+  PreparedContainer(Store& store, const RunRequest& request, const std::string& id, std::stop_token stop);
+  const StepSpec& spec() const { return spec_; }
+
+ private:
+  void add_volume(Store& store, const VolumeRequest& volume);
+
+  SnapshotStore snapshots_;
+  std::optional<SnapshotStore::Scratch> scratch_;
+  std::vector<Fd> sources_;
+  StepSpec spec_;
+};
+
+}  // namespace imgb

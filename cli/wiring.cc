@@ -1,0 +1,47 @@
+#include "cli/wiring.h"
+
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+
+ImageWiring::ImageWiring(CliEnv& env)
+    : access_(environment_of_process(), ::geteuid(),
+              [&env](std::string text) { env.progress().warn(std::move(text)); }),
+      registry_(env.store(), access_),
+      snapshots_(env.store()),
+      source_(env.store(), snapshots_, registry_, ImageSource::Names::of_store) {}
+
+LocalImage ImageWiring::obtain(CliEnv& env, const std::string& typed, const Platform& platform, PullPolicy policy,
+                               LayerNeed need) {
+  std::stop_token stop = env.stop();
+  if (policy != PullPolicy::always) {
+    auto local = find_local_image(env.store(), typed, platform);
+    if (local && match_rank(platform, local->config.platform)) return std::move(*local);
+    if (policy == PullPolicy::never) return get_local_image(env.store(), typed, platform);
+  }
+  Reference name = Reference::parse(typed).with_default_tag();
+  Activity activity(env.progress(), "pulling " + name.familiar());
+  return in_context([&] { return "pulling " + name.familiar(); },
+                    [&] {
+                      BaseImage image = source_.resolve(name, platform, PullPolicy::always, activity, stop);
+                      source_.fetch(image, need, activity, stop);
+                      activity.done();
+                      return get_local_image(env.store(), name.canonical(), platform);
+                    });
+}
+
+PullPolicy parse_pull_policy(std::string_view text) {
+  if (text == "missing") return PullPolicy::missing;
+  if (text == "always" || text == "true") return PullPolicy::always;
+  if (text == "never") return PullPolicy::never;
+  throw_error(ErrorKind::usage, "--pull is missing, always or never, not {:?}", printable(text));
+}
+
+Platform platform_or_host(const std::optional<std::string>& text) {
+  return text ? Platform::parse(*text) : Platform::host();
+}
+
+}  // namespace imgb
