@@ -117,7 +117,6 @@ class Dir {
   void sync() const;  ///< fsync of the folder itself.
 
  private:
-  class Place;
   Fd fd_;
   std::string name_;
 };

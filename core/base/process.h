@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -42,22 +43,27 @@ class Child {
 
   pid_t pid() const { return pid_; }
   const Fd& pidfd() const { return pidfd_; }
-  void signal(int number) const noexcept;
+  void signal(int number) const noexcept;                         ///< Nothing when it has been waited for.
   ExitStatus wait();                                              ///< Once.
   std::optional<ExitStatus> wait_for(std::chrono::milliseconds);  ///< nullopt: still running.
 
  private:
-  Child(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  /// The kernel ties die_with_parent to the *thread* that cloned the child. So that thread is the child's own and lives
+  /// as long as this object: a child may be started by one thread, moved, and waited for by another.
+  class Keeper;
+  Child(pid_t pid, Fd pidfd, std::unique_ptr<Keeper> keeper);
+  void kill_and_reap() noexcept;
   pid_t pid_ = -1;
-  Fd pidfd_;
+  Fd pidfd_;  ///< Closed when the child has been reaped.
+  std::unique_ptr<Keeper> keeper_;
 };
 
 struct Output {
   ExitStatus status;
   std::string out, err;
 };
-/// Runs a helper to its end: `input` on stdin, output captured up to `max_bytes` each, killed after `limit`
-/// (Error(unavailable)). For credential helpers, newuidmap and the like.
+/// Runs a helper to its end in our environment: `input` on stdin, output captured up to `max_bytes` each, killed after
+/// `limit` or when it prints more (Error(unavailable)). For credential helpers, newuidmap and the like.
 Output run_helper(std::vector<std::string> argv, std::string_view input, std::chrono::milliseconds limit,
                   std::size_t max_bytes = 1 << 20);
 /// Absolute path of a program in the absolute folders of PATH; nullopt if there is none.

@@ -3,47 +3,129 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
+#include <latch>
+#include <set>
 
 #include "core/base/error.h"
 
 namespace imgb {
 namespace {
 
-TEST(TaskGroup, RunsTasksThatTasksAdd) {
+TEST(TaskGroup, RunsEverythingIncludingWhatTasksAdd) {
   std::atomic<int> ran = 0;
-  TaskGroup group(2);
-  for (int i = 0; i < 10; ++i)
+  TaskGroup group(4);
+  for (int i = 0; i < 100; ++i)
     group.add([&] {
       ++ran;
       group.add([&] { ++ran; });
     });
   group.join();
-  EXPECT_EQ(ran, 20);
+  EXPECT_EQ(ran, 200);
 }
 
-TEST(TaskGroup, FirstFailureIsRethrownAndStopsTheRest) {
-  std::atomic<int> ran = 0;
-  TaskGroup group(1);
-  group.add([] { throw_error(ErrorKind::input, "first"); });
-  for (int i = 0; i < 100; ++i) group.add([&] { ++ran; });
+TEST(TaskGroup, RunsAsManyAtOnceAsItMayAndNotMore) {
+  std::barrier meet(3);
+  std::atomic<int> running = 0, most = 0;
+  TaskGroup group(3);
+  for (int i = 0; i < 9; ++i)
+    group.add([&] {
+      int now = ++running;
+      for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+      }
+      meet.arrive_and_wait();  // hangs unless three run at once
+      --running;
+    });
+  group.join();
+  EXPECT_EQ(most, 3);
+}
+
+TEST(TaskGroup, TheFirstFailureStopsTheRestAndIsThrown) {
+  std::latch failed(1);
+  std::atomic<bool> saw_stop = false, ran_late = false;
+  TaskGroup group(2);
+  group.add([&] {
+    failed.wait();
+    std::latch stopped(1);
+    std::stop_callback on_stop(group.stop(), [&] { stopped.count_down(); });
+    stopped.wait();
+    saw_stop = true;
+    throw_error(ErrorKind::cancelled, "second failure");
+  });
+  group.add([&] {
+    failed.count_down();
+    throw_error(ErrorKind::input, "first failure");
+  });
   try {
     group.join();
-    FAIL() << "nothing was thrown";
+    FAIL();
   } catch (const Error& e) {
-    EXPECT_STREQ(e.what(), "first");
+    EXPECT_STREQ(e.what(), "first failure");
   }
-  EXPECT_TRUE(group.stop().stop_requested());
-  EXPECT_EQ(ran, 0);
+  EXPECT_TRUE(saw_stop);
+  group.add([&] { ran_late = true; });
+  EXPECT_THROW(group.join(), Error);
+  EXPECT_FALSE(ran_late);
 }
 
-TEST(TaskGroup, ParentsStopReachesTheTasks) {
+TEST(TaskGroup, WhatHasNotBegunIsDropped) {
+  std::atomic<int> ran = 0;
+  TaskGroup group(1);
+  std::latch go(1);
+  group.add([&] {
+    go.wait();
+    ++ran;
+    throw_error(ErrorKind::input, "failed");
+  });
+  for (int i = 0; i < 10; ++i) group.add([&] { ++ran; });
+  go.count_down();
+  EXPECT_THROW(group.join(), Error);
+  EXPECT_EQ(ran, 1);
+}
+
+TEST(TaskGroup, StopComesFromTheParent) {
   std::stop_source parent;
   TaskGroup group(2, parent.get_token());
   group.add([&] {
-    parent.request_stop();
-    throw_if_stopped(group.stop());
+    std::latch stopped(1);
+    std::stop_callback on_stop(group.stop(), [&] { stopped.count_down(); });
+    stopped.wait();
   });
-  EXPECT_THROW(group.join(), Error);
+  parent.request_stop();
+  try {
+    group.join();
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::cancelled);
+  }
+}
+
+TEST(TaskGroup, DestroyedUnjoinedItWaitsAndForgets) {
+  std::atomic<bool> ended = false;
+  {
+    std::latch begun(1);
+    TaskGroup group(1);
+    group.add([&] {
+      begun.count_down();
+      std::latch stopped(1);
+      std::stop_callback on_stop(group.stop(), [&] { stopped.count_down(); });
+      stopped.wait();
+      ended = true;
+      throw_error(ErrorKind::input, "nobody hears this");
+    });
+    begun.wait();
+  }
+  EXPECT_TRUE(ended);
+}
+
+TEST(TaskGroup, CanBeUsedAgainAfterJoin) {
+  int ran = 0;
+  TaskGroup group(2);
+  group.add([&] { ++ran; });
+  group.join();
+  group.add([&] { ++ran; });
+  group.join();
+  EXPECT_EQ(ran, 2);
 }
 
 }  // namespace
