@@ -8,8 +8,9 @@
 namespace imgb {
 namespace {
 
-constexpr std::uint32_t kUser = 04700, kGroup = 02070, kOther = 01007, kAll = 07777;
-constexpr std::uint32_t kSetIds = 06000, kSticky = 01000, kExecute = 0111;
+// Set-ids and the sticky bit go with user and group: "o+s" and "o+t" change nothing.
+constexpr std::uint32_t kUser = 05700, kGroup = 03070, kOther = 00007, kAll = 07777;
+constexpr std::uint32_t kSetIds = 06000, kSticky = 01000, kExecute = 0111, kPermissions = 0777;
 
 [[noreturn]] void bad_mode(std::string_view text) {
   throw_error(ErrorKind::input, "invalid chmod parameter: '{}'. it should be octal string and between 0 and 07777",
@@ -36,6 +37,7 @@ std::uint32_t spread(std::uint32_t mode, char from) {
 }
 
 bool is_operation(char c) { return c == '+' || c == '-' || c == '='; }
+bool is_class(char c) { return c == 'u' || c == 'g' || c == 'o'; }
 
 /// Reads one letter after an operation into its place; false when it is none.
 bool read_permission(char c, std::uint32_t& bits, bool& x_if_any) {
@@ -75,40 +77,63 @@ ModeChange ModeChange::parse(std::string_view text) {
     return change;
   }
   for (std::string_view clause : split(text, ',')) {
-    std::uint32_t who = 0;
-    while (!clause.empty() && std::string_view("ugoa").find(clause.front()) != std::string_view::npos) {
-      who |= who_bits(clause.front());
-      clause.remove_prefix(1);
-    }
-    if (who == 0) who = kAll;
-    if (clause.empty()) bad_mode(text);
-    while (!clause.empty()) {
-      Step step{who, clause.front(), 0, false, 0};
-      if (!is_operation(step.operation)) bad_mode(text);
-      clause.remove_prefix(1);
-      if (!clause.empty() && std::string_view("ugo").find(clause.front()) != std::string_view::npos) {
-        step.copy_from = clause.front();
-        clause.remove_prefix(1);
-      }
-      while (step.copy_from == 0 && !clause.empty() && read_permission(clause.front(), step.bits, step.x_if_any)) {
-        clause.remove_prefix(1);
-      }
-      change.steps_.push_back(step);
-    }
+    if (!change.add_clause(clause)) bad_mode(text);
   }
   return change;
 }
 
+bool ModeChange::add_clause(std::string_view clause) {
+  std::uint32_t who = 0;
+  while (!clause.empty() && (is_class(clause.front()) || clause.front() == 'a')) {
+    who |= who_bits(clause.front());
+    clause.remove_prefix(1);
+  }
+  if (who == 0) who = kAll;
+  if (clause.empty()) return false;
+  while (!clause.empty()) {
+    Step step{who, clause.front(), 0, false, 0};
+    if (!is_operation(step.operation)) return false;
+    clause.remove_prefix(1);
+    add_operands(step, clause);
+  }
+  return true;
+}
+
+/// The letters after one operation: "rwX" is one step, each class to copy from ("g=u") another.
+void ModeChange::add_operands(Step step, std::string_view& clause) {
+  const Step bare = step;
+  bool letters = false, copies = false;
+  for (; !clause.empty(); clause.remove_prefix(1)) {
+    if (is_class(clause.front())) {
+      if (letters) steps_.push_back(step);
+      step = bare;
+      letters = false;
+      copies = true;
+      Step copy = bare;
+      copy.copy_from = clause.front();
+      steps_.push_back(copy);
+    } else if (read_permission(clause.front(), step.bits, step.x_if_any)) {
+      letters = true;
+    } else {
+      break;
+    }
+  }
+  if (letters || !copies) steps_.push_back(step);
+}
+
 std::uint32_t ModeChange::apply(std::uint32_t mode, bool is_dir) const {
   if (steps_.empty()) return octal_;
+  const bool any_execute = is_dir || (mode & kExecute) != 0;  // X asks about the mode before all steps
   for (const Step& step : steps_) {
     std::uint32_t bits = step.bits;
+    if (step.x_if_any && any_execute) bits |= kExecute;
     if (step.copy_from != 0) bits = spread(mode, step.copy_from);
-    if (step.x_if_any && (is_dir || (mode & kExecute) != 0)) bits |= kExecute;
     bits &= step.who;
+    // "=" never clears the sticky bit, and a copy leaves set-ids alone too.
+    std::uint32_t cleared = step.who & (step.copy_from != 0 ? kPermissions : kPermissions | kSetIds);
     if (step.operation == '+') mode |= bits;
     if (step.operation == '-') mode &= ~bits;
-    if (step.operation == '=') mode = (mode & ~step.who) | bits;
+    if (step.operation == '=') mode = (mode & ~cleared) | bits;
   }
   return mode;
 }

@@ -24,6 +24,9 @@ class ModeChange {
     bool x_if_any;       ///< X
     char copy_from;      ///< u g o, or 0.
   };
+  bool add_clause(std::string_view clause);  ///< False: malformed.
+  void add_operands(Step step, std::string_view& clause);
+
   std::uint32_t octal_ = 0;
   std::vector<Step> steps_;
 };

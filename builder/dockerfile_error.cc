@@ -32,16 +32,6 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-/// The caret stands below the byte's place in the line as shown: tabs stay tabs, escaped bytes are wider.
-std::string caret(std::string_view line, std::size_t column) {
-  std::string margin(" ");
-  margin += "    |     ";
-  for (char c : printable(line.substr(0, std::min(column - 1, line.size())), line.size() * 4 + 16)) {
-    margin += c == '\t' ? '\t' : ' ';
-  }
-  return margin + "^\n";
-}
-
 /// Tabs are the one control character that may be shown as it is.
 std::string shown_line(std::string_view line) {
   std::string shown;
@@ -52,12 +42,39 @@ std::string shown_line(std::string_view line) {
   return shown;
 }
 
+/// Stands below the byte's place in the line as shown: tabs stay tabs, escaped bytes are wider.
+std::string caret(std::string_view line, std::size_t column) {
+  std::string out = "     |     ";
+  for (char c : shown_line(line.substr(0, std::min(column - 1, line.size())))) {
+    const bool continues = (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+    if (!continues) out += c == '\t' ? '\t' : ' ';
+  }
+  return out += "^\n";
+}
+
 }  // namespace
 
 DockerfileError::DockerfileError(const Error& error, SharedSource source, std::vector<SourceLocation> locations)
     : Error(error.kind(), error.message()), source_(std::move(source)), locations_(std::move(locations)) {
   for (const std::string& frame : error.frames()) add_frame(frame);
   set_hint(error.hint());
+}
+
+SourceLocation locate(const SourceText& source, LineRange lines, const Error& error) {
+  SourceLocation place{lines};
+  const auto* about = dynamic_cast<const WordError*>(&error);
+  if (about == nullptr || about->word().empty()) return place;
+  LineReader reader(source.text);
+  while (auto line = reader.next()) {
+    if (reader.line() > lines.last) break;
+    if (reader.line() < lines.first) continue;
+    std::size_t found = line->find(about->word());
+    if (found == std::string_view::npos) continue;
+    place.column = found + 1;
+    place.column_line = reader.line();
+    break;
+  }
+  return place;
 }
 
 std::string render_snippet(const SourceText& source, const SourceLocation& location) {
@@ -74,7 +91,7 @@ std::string render_snippet(const SourceText& source, const SourceLocation& locat
     }
     bool is_marked = i >= marked.first && i <= marked.last;
     out += fmt::format(" {:3} | {} {}\n", i, is_marked ? ">>>" : "   ", shown_line(lines[i - 1]));
-    if (i == marked.first && location.column > 0) out += caret(lines[i - 1], location.column);
+    if (i == location.column_line && location.column > 0) out += caret(lines[i - 1], location.column);
   }
   return out += kRule;
 }

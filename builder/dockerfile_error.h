@@ -23,6 +23,20 @@ class DockerfileError : public Error {
   std::vector<SourceLocation> locations_;
 };
 
+/// An error about a piece of an instruction, as it is written there: where it is found gets a caret.
+class WordError : public Error {
+ public:
+  WordError(ErrorKind kind, std::string message, std::string word)
+      : Error(kind, std::move(message)), word_(std::move(word)) {}
+  const std::string& word() const { return word_; }
+
+ private:
+  std::string word_;
+};
+
+/// The lines, and the column of what the error is about when it is a WordError whose word stands in them.
+SourceLocation locate(const SourceText& source, LineRange lines, const Error& error);
+
 /// Runs `body`; an Error without a place gets this one. DockerfileErrors pass unchanged: the innermost place is the
 /// best.
 template <class Body>
@@ -32,7 +46,7 @@ decltype(auto) at_lines(const SharedSource& source, LineRange lines, Body body) 
   } catch (const DockerfileError&) {
     throw;
   } catch (const Error& e) {
-    throw DockerfileError(e, source, {SourceLocation{lines}});
+    throw DockerfileError(e, source, {locate(*source, lines, e)});
   }
 }
 
@@ -45,7 +59,7 @@ decltype(auto) at_lines(const SharedSource& source, LineRange lines, Body body) 
 ///        3 |
 ///     --------------------
 ///
-/// A known column adds a caret line below the first marked line. Control characters are shown as \xNN. A place whose
+/// A known column adds a caret below its line. Control characters are shown as \xNN. A place whose
 /// lines are not in the file gives "".
 std::string render_snippet(const SourceText& source, const SourceLocation& location);
 std::string render_snippet(const DockerfileError& error);  ///< All places, in order; "" when there is none.

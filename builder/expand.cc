@@ -1,7 +1,7 @@
 #include "builder/expand.h"
 
+#include "builder/dockerfile_error.h"
 #include "builder/word_lexer.h"
-#include "core/base/error.h"
 #include "core/base/text.h"
 
 namespace imgb {
@@ -11,7 +11,8 @@ LexedWord expand(std::string_view raw, const Environment& env, const WordRules& 
   try {
     return lex_word(raw, env, rules);
   } catch (const Error& e) {
-    throw_error(e.kind(), "failed to process {}: {}", printable(go_quote(raw)), e.message());
+    throw WordError(e.kind(), fmt::format("failed to process {}: {}", printable(go_quote(raw)), e.message()),
+                    std::string(raw));
   }
 }
 

@@ -2,20 +2,24 @@
 
 #include <algorithm>
 
-#include "core/base/error.h"
+#include "builder/dockerfile_error.h"
 #include "core/base/text.h"
 
 namespace imgb {
 namespace {
 
-const FlagRule& rule_of(std::string_view name, std::span<const FlagRule> known) {
+[[noreturn]] void refuse(const std::string& flag, std::string message) {
+  throw WordError(ErrorKind::input, std::move(message), flag);
+}
+
+const FlagRule& rule_of(const std::string& flag, std::string_view name, std::span<const FlagRule> known) {
   auto rule = std::find_if(known.begin(), known.end(), [&](const FlagRule& r) { return r.name == name; });
   if (rule != known.end()) return *rule;
   std::vector<std::string> names;
   for (const FlagRule& r : known) names.emplace_back(r.name);
   auto nearest = find_nearest(name, names);
-  throw_error(ErrorKind::input, "unknown flag: --{}{}", printable(name),
-              nearest ? fmt::format(" (did you mean {}?)", *nearest) : "");
+  refuse(flag, fmt::format("unknown flag: --{}{}", printable(name),
+                           nearest ? fmt::format(" (did you mean {}?)", *nearest) : ""));
 }
 
 }  // namespace
@@ -28,20 +32,20 @@ FlagSet::FlagSet(std::span<const std::string> flags, std::span<const FlagRule> k
       value = name.substr(equals + 1);
       name = name.substr(0, equals);
     }
-    const FlagRule& rule = rule_of(name, known);
+    const FlagRule& rule = rule_of(flag, name, known);
     std::vector<std::string>& values = values_[std::string(name)];
     if (!values.empty() && rule.kind != FlagKind::list) {
-      throw_error(ErrorKind::input, "duplicate flag specified: --{}", name);
+      refuse(flag, fmt::format("duplicate flag specified: --{}", name));
     }
     if (rule.kind == FlagKind::boolean) {
-      if (value && value->empty()) throw_error(ErrorKind::input, "missing a value on flag: --{}", name);
+      if (value && value->empty()) refuse(flag, fmt::format("missing a value on flag: --{}", name));
       std::string lower = lower_ascii(value.value_or("true"));
       if (lower != "true" && lower != "false") {
-        throw_error(ErrorKind::input, "expecting boolean value for flag --{}, not: {}", name, printable(*value));
+        refuse(flag, fmt::format("expecting boolean value for flag --{}, not: {}", name, printable(*value)));
       }
       values.push_back(std::move(lower));
     } else {
-      if (!value) throw_error(ErrorKind::input, "missing a value on flag: --{}", name);
+      if (!value) refuse(flag, fmt::format("missing a value on flag: --{}", name));
       values.emplace_back(*value);
     }
   }

@@ -73,7 +73,7 @@ Dockerfile parse_dockerfile(SharedSource source) {
     } catch (const Error& e) {
       throw DockerfileError(e.kind(),
                             fmt::format("dockerfile parse error on line {}: {}", raw.lines.first, e.message()),
-                            made.source, {SourceLocation{raw.lines}});
+                            made.source, {locate(*made.source, raw.lines, e)});
     }
   }
   if (made.stages.empty()) {

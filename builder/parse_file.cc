@@ -35,8 +35,12 @@ class FileParser {
   }
 
   [[noreturn]] void fail(LineRange lines, std::string message) const {
-    throw DockerfileError(ErrorKind::input, fmt::format("dockerfile parse error on line {}: {}", lines.first, message),
-                          source_, {SourceLocation{lines}});
+    fail(lines, Error(ErrorKind::input, std::move(message)));
+  }
+  [[noreturn]] void fail(LineRange lines, const Error& error) const {
+    throw DockerfileError(error.kind(),
+                          fmt::format("dockerfile parse error on line {}: {}", lines.first, error.message()), source_,
+                          {locate(*source_, lines, error)});
   }
 
   /// Runs `body`; what it throws gets the lines and the usual prefix.
@@ -45,7 +49,7 @@ class FileParser {
     try {
       return body();
     } catch (const Error& e) {
-      fail(lines, e.message());
+      fail(lines, e);
     }
   }
 

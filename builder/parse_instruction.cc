@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/dockerfile_error.h"
 #include "builder/split_instruction.h"
 #include "builder/text_scan.h"
 #include "core/base/error.h"
@@ -129,8 +130,10 @@ constexpr std::array<Parser, 17> kParsers{{
   std::vector<std::string> names{"FROM"};
   for (const Parser& parser : kParsers) names.emplace_back(parser.name);
   auto nearest = find_nearest(raw.name, names);
-  throw_error(ErrorKind::input, "unknown instruction: {}{}", printable(raw.name, 80),
-              nearest ? fmt::format(" (did you mean {}?)", *nearest) : "");
+  throw WordError(ErrorKind::input,
+                  fmt::format("unknown instruction: {}{}", printable(raw.name, 80),
+                              nearest ? fmt::format(" (did you mean {}?)", *nearest) : ""),
+                  raw.original.substr(0, raw.name.size()));
 }
 
 }  // namespace

@@ -20,10 +20,11 @@ struct SourceText {
 };
 using SharedSource = std::shared_ptr<const SourceText>;
 
-/// A place in a source. `column` counts bytes from 1 in the first line; 0 when only the lines are known.
+/// A place in a source: whole lines, and in one of them the byte to point at when it is known.
 struct SourceLocation {
   LineRange lines;
-  std::size_t column = 0;
+  std::size_t column = 0;       ///< From 1; 0: not known.
+  std::size_t column_line = 0;  ///< The line that `column` counts in.
   friend bool operator==(const SourceLocation&, const SourceLocation&) = default;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/dockerfile_error.h"
 #include "builder/json_array.h"
 #include "builder/text_scan.h"
 #include "core/base/error.h"
@@ -120,8 +121,10 @@ void parse_pairs(RawInstruction& into, std::string_view rest, char escape) {
   for (const std::string& word : words) {
     std::size_t equals = word.find('=');
     if (equals == std::string::npos) {
-      throw_error(ErrorKind::input, "Syntax error - can't find = in {}. Must be of the form: name=value",
-                  printable(go_quote(word)));
+      throw WordError(
+          ErrorKind::input,
+          fmt::format("Syntax error - can't find = in {}. Must be of the form: name=value", printable(go_quote(word))),
+          word);
     }
     into.pairs.emplace_back(word.substr(0, equals), word.substr(equals + 1));
   }

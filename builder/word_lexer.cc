@@ -213,19 +213,20 @@ class Lexer {
   }
 
   std::string modified(std::string_view variable, const std::string* value) {
-    if (at_end()) throw_error(ErrorKind::input, "syntax error: missing '}}'");
     std::size_t begin = at_;
     bool empty_is_unset = peek() == ':';
     if (empty_is_unset) ++at_;
-    CodePoint operation = at_end() ? CodePoint{} : first_code_point(source_.substr(at_));
-    at_ += operation.size;
+    if (at_end()) throw_error(ErrorKind::input, "syntax error: missing '}}'");
+    at_ += first_code_point(source_.substr(at_)).size;
     std::string_view written = source_.substr(begin, at_ - begin);
     if (written == "}") {
       if (value == nullptr) return rules_.keep_unset ? fmt::format("${{{}}}", variable) : "";
       return *value;
     }
     if (written == "/") return substituted(variable, value);
-    if (!empty_is_unset && std::string_view("+-?#%").find(written) == std::string_view::npos) unsupported(written);
+    if (std::string_view(empty_is_unset ? "+-?" : "+-?#%").find(written.back()) == std::string_view::npos) {
+      unsupported(written);
+    }
     std::string word = argument('}', written.back() == '#' || written.back() == '%', "missing '}'");
     if (rules_.keep_unset && value == nullptr) return fmt::format("${{{}{}{}}}", variable, written, word);
     bool set = value != nullptr && !(empty_is_unset && value->empty());
