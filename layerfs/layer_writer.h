@@ -14,8 +14,12 @@ struct LayerOptions {
   std::optional<Nanoseconds> max_mtime;  ///< SOURCE_DATE_EPOCH: later times are clamped to it.
 };
 
+/// The mtime that a layer holds for a file of this one: whole seconds, not before 1970, not after `max_mtime`.
+FileTime layer_mtime(FileTime mtime, std::optional<Nanoseconds> max_mtime);
+
 /// Writes one layer in one pass: entries -> canonical tar -> {SHA-256 -> DiffId, compressor -> {SHA-256, blob file}},
-/// and its table of contents. Hashing and compressing run on threads of their own; memory is constant.
+/// and its table of contents. Hashing and compressing run on threads of their own; memory is constant but for the
+/// table.
 ///
 /// Canonical tar: the caller gives entries in ascending order of path bytes; ustar headers, PAX only where ustar cannot
 /// say it, numeric owners, no names, whole seconds. Equal entries give equal bytes on every machine. Folders that are
@@ -25,12 +29,14 @@ class LayerWriter {
   LayerWriter(Store& store, LayerOptions options, std::stop_token stop);
   ~LayerWriter();  ///< Unfinished: nothing is left.
 
-  /// Adds one entry; `data` (regular files only) must yield exactly meta.size_bytes, else Error(input): the file
-  /// changed while it was read. Fills in the entry's data_offset and content. Error(internal) when out of order.
+  /// Adds one entry; `data` (regular files only; null: none, size 0) must yield exactly meta.size_bytes, else
+  /// Error(input): the file changed while it was read. data_offset and content are found here, whatever they held.
+  /// A hard link to a file of a lower layer carries that file's metadata in `meta`. Error(internal) when out of order;
+  /// Error(input) for what a layer cannot hold (sockets, names that begin with ".wh.").
   void add(TocEntry entry, Source* data = nullptr);
-  /// Commits the blob and the table of contents.
+  /// Commits the blob and the table of contents. Once, last.
   Layer finish();
-  const Toc& toc() const;
+  const Toc& toc() const;  ///< After finish().
 
  private:
   struct State;

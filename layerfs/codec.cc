@@ -1,0 +1,128 @@
+#include "layerfs/codec.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::string_view kGzipMagic = "\x1f\x8b";
+constexpr std::string_view kZstdMagic = "\x28\xb5\x2f\xfd";
+constexpr std::string_view kXzMagic{"\xfd\x37zXZ\0", 6};
+constexpr std::string_view kBzip2Magic = "BZh";
+
+/// zstd streams may also begin with a frame to be skipped: 0x184d2a50 to 5f, little-endian.
+bool is_zstd(std::string_view start) {
+  if (start.starts_with(kZstdMagic)) return true;
+  return start.size() >= 4 && (start[0] & 0xf0) == 0x50 && start.substr(1, 3) == "\x2a\x4d\x18";
+}
+
+class PlainCompressor : public Compressor {
+ public:
+  explicit PlainCompressor(Sink& into) : into_(into) {}
+  void write(std::span<const std::byte> bytes) override { into_.write(bytes); }
+  void finish() override {}
+
+ private:
+  Sink& into_;
+};
+
+class PlainSource : public Source {
+ public:
+  explicit PlainSource(Source& from) : from_(from) {}
+  std::size_t read(std::span<std::byte> into) override { return from_.read(into); }
+
+ private:
+  Source& from_;
+};
+
+/// Gives back the bytes that were looked at, then the rest.
+class Rewound : public Source {
+ public:
+  explicit Rewound(Source& from) : from_(from) {
+    while (length_ < start_.size()) {
+      std::size_t got = from_.read(std::span(start_).subspan(length_));
+      if (got == 0) break;
+      length_ += got;
+    }
+  }
+  std::string_view start() const { return as_text(std::span(start_).first(length_)); }
+  std::size_t read(std::span<std::byte> into) override {
+    if (given_ == length_) return from_.read(into);
+    std::size_t count = std::min(into.size(), length_ - given_);
+    std::copy_n(start_.begin() + given_, count, into.begin());
+    given_ += count;
+    return count;
+  }
+
+ private:
+  Source& from_;
+  std::array<std::byte, 8> start_{};
+  std::size_t length_ = 0, given_ = 0;
+};
+
+class SniffingDecompressor : public Source {
+ public:
+  explicit SniffingDecompressor(Source& from) : from_(from) {
+    std::string_view start = from_.start();
+    if (start.starts_with(kXzMagic)) {
+      decompressor_ = make_xz_decompressor(from_);
+    } else if (start.starts_with(kBzip2Magic)) {
+      decompressor_ = make_bzip2_decompressor(from_);
+    } else {
+      decompressor_ = make_decompressor(sniff_compression(as_bytes(start)), from_);
+    }
+  }
+  std::size_t read(std::span<std::byte> into) override { return decompressor_->read(into); }
+
+ private:
+  Rewound from_;
+  std::unique_ptr<Source> decompressor_;
+};
+
+std::unique_ptr<Compressor> make_gzip_compressor(int level, Sink& into) {
+  if (level < 0 || level > 9) throw_error(ErrorKind::usage, "gzip has levels 0 to 9, not {}", level);
+  // igzip's own levels 1 to 3 lie in speed and size where zlib's do; it has none above.
+  return level >= 1 && level <= 3 ? make_igzip_compressor(level, into) : make_zlib_compressor(level, into);
+}
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_compressor(Compression compression, std::optional<int> level, Sink& into) {
+  switch (compression) {
+    case Compression::none:
+      return std::make_unique<PlainCompressor>(into);
+    case Compression::gzip:
+      return make_gzip_compressor(level.value_or(1), into);
+    case Compression::zstd:
+      return make_zstd_compressor(level.value_or(1), into);
+  }
+  throw_error(ErrorKind::internal, "unknown compression");
+}
+
+std::unique_ptr<Source> make_decompressor(Compression compression, Source& from) {
+  switch (compression) {
+    case Compression::none:
+      return std::make_unique<PlainSource>(from);
+    case Compression::gzip:
+      return make_igzip_decompressor(from);
+    case Compression::zstd:
+      return make_zstd_decompressor(from);
+  }
+  throw_error(ErrorKind::internal, "unknown compression");
+}
+
+Compression sniff_compression(std::span<const std::byte> start) {
+  std::string_view text = as_text(start);
+  if (text.starts_with(kGzipMagic)) return Compression::gzip;
+  return is_zstd(text) ? Compression::zstd : Compression::none;
+}
+
+std::unique_ptr<Source> make_sniffing_decompressor(Source& from) {
+  return std::make_unique<SniffingDecompressor>(from);
+}
+
+}  // namespace imgb

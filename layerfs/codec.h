@@ -1,0 +1,44 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "core/base/stream.h"
+#include "core/oci/descriptor.h"
+
+namespace imgb {
+
+/// Compresses what is written to it into another sink. `finish` once, last; without it the output is not whole.
+///
+/// The bytes that come out depend on the bytes that went in and on how they were cut into writes, on nothing else: not
+/// on the CPU, the number of threads or the time. Writers cut at fixed sizes (layerfs/layer_pipeline.h).
+class Compressor : public Sink {
+ public:
+  virtual void finish() = 0;
+};
+
+/// `level` is the codec's own scale (gzip 0 to 9, zstd 1 to 19); unset is fast: gzip by igzip at about 7 times zlib's
+/// speed, zstd level 1. Error(usage) for a level the codec does not have. Borrows `into`.
+std::unique_ptr<Compressor> make_compressor(Compression compression, std::optional<int> level, Sink& into);
+
+/// Decompresses as it is read. Concatenated members or frames are one stream (V18). Error(corrupt): cut short, wrong
+/// checksum, not of this format, a zstd window above 128 MiB (V19, V20). Borrows `from`.
+std::unique_ptr<Source> make_decompressor(Compression compression, Source& from);
+
+/// What the first bytes of a stream say; at least 4 are needed. A tar has no magic there: none.
+Compression sniff_compression(std::span<const std::byte> start);
+
+/// A decompressor chosen by the first bytes, for archives that come without a media type: also xz and bzip2 (ADD,
+/// dockerfile.md 3.3). Borrows `from`.
+std::unique_ptr<Source> make_sniffing_decompressor(Source& from);
+
+// One wrapper file per library; make_compressor and make_decompressor choose.
+std::unique_ptr<Compressor> make_igzip_compressor(int level, Sink& into);  ///< 1 to 3
+std::unique_ptr<Compressor> make_zlib_compressor(int level, Sink& into);
+std::unique_ptr<Compressor> make_zstd_compressor(int level, Sink& into);
+std::unique_ptr<Source> make_igzip_decompressor(Source& from);
+std::unique_ptr<Source> make_zstd_decompressor(Source& from);
+std::unique_ptr<Source> make_xz_decompressor(Source& from);
+std::unique_ptr<Source> make_bzip2_decompressor(Source& from);
+
+}  // namespace imgb

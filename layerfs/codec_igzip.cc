@@ -1,0 +1,114 @@
+// igzip (libisal). Its body functions are chosen by CPU, but all that use the CRC32 instruction as hash (every x86-64
+// since 2008, every 64-bit ARM server) find the same matches at levels 1 and 2: docs/formats.md says what was compared.
+#include <isa-l/igzip_lib.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "core/base/error.h"
+#include "layerfs/codec.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::size_t kChunkBytes = 256 * 1024;
+
+std::uint8_t* raw(std::byte* bytes) { return reinterpret_cast<std::uint8_t*>(bytes); }
+
+class IgzipCompressor : public Compressor {
+ public:
+  IgzipCompressor(int level, Sink& into) : into_(into), out_(kChunkBytes) {
+    static constexpr std::array<std::size_t, 4> kLevelBytes{0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
+                                                            ISAL_DEF_LVL3_DEFAULT};
+    level_buffer_.resize(kLevelBytes.at(static_cast<std::size_t>(level)));
+    isal_deflate_init(stream_.get());
+    stream_->level = static_cast<std::uint32_t>(level);
+    stream_->level_buf = level_buffer_.data();
+    stream_->level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
+    stream_->gzip_flag = IGZIP_GZIP;  // header without name, time or host
+  }
+
+  void write(std::span<const std::byte> bytes) override {
+    if (!bytes.empty()) feed(bytes);
+  }
+  void finish() override {
+    stream_->end_of_stream = 1;
+    feed({});
+  }
+
+ private:
+  void feed(std::span<const std::byte> bytes) {
+    stream_->next_in = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(bytes.data()));
+    stream_->avail_in = static_cast<std::uint32_t>(bytes.size());
+    do {
+      stream_->next_out = raw(out_.data());
+      stream_->avail_out = static_cast<std::uint32_t>(out_.size());
+      if (int failed = isal_deflate(stream_.get()); failed != COMP_OK)
+        throw_error(ErrorKind::internal, "igzip cannot compress (code {})", failed);
+      into_.write(std::span(out_).first(out_.size() - stream_->avail_out));
+    } while (stream_->avail_out == 0);
+  }
+
+  Sink& into_;
+  std::unique_ptr<isal_zstream> stream_ = std::make_unique<isal_zstream>();
+  std::vector<std::uint8_t> level_buffer_;
+  std::vector<std::byte> out_;
+};
+
+class IgzipDecompressor : public Source {
+ public:
+  explicit IgzipDecompressor(Source& from) : from_(from), in_(kChunkBytes) {
+    isal_inflate_init(state_.get());
+    state_->crc_flag = ISAL_GZIP;
+  }
+
+  std::size_t read(std::span<std::byte> into) override {
+    while (true) {
+      if (state_->avail_in == 0 && !more_inside_ && !refill()) return 0;
+      if (state_->block_state == ISAL_BLOCK_FINISH) begin_next_member();
+      state_->next_out = raw(into.data());
+      state_->avail_out = static_cast<std::uint32_t>(into.size());
+      int result = isal_inflate(state_.get());
+      if (result == ISAL_INCORRECT_CHECKSUM) throw_error(ErrorKind::corrupt, "gzip stream with a wrong checksum");
+      if (result < 0) throw_error(ErrorKind::corrupt, "damaged gzip stream");
+      more_inside_ = state_->avail_out == 0 && state_->block_state != ISAL_BLOCK_FINISH;
+      if (std::size_t made = into.size() - state_->avail_out; made > 0) return made;
+    }
+  }
+
+ private:
+  /// False at the end of the input, which must be the end of a member.
+  bool refill() {
+    std::size_t got = from_.read(in_);
+    state_->next_in = raw(in_.data());
+    state_->avail_in = static_cast<std::uint32_t>(got);
+    if (got == 0 && state_->block_state != ISAL_BLOCK_FINISH)
+      throw_error(ErrorKind::corrupt, "gzip stream is cut short");
+    return got > 0;
+  }
+
+  void begin_next_member() {
+    std::uint8_t* next = state_->next_in;
+    std::uint32_t available = state_->avail_in;
+    isal_inflate_reset(state_.get());
+    state_->crc_flag = ISAL_GZIP;
+    state_->next_in = next;
+    state_->avail_in = available;
+  }
+
+  Source& from_;
+  std::unique_ptr<inflate_state> state_ = std::make_unique<inflate_state>();
+  std::vector<std::byte> in_;
+  bool more_inside_ = false;  // the output was too small for what is decoded
+};
+
+}  // namespace
+
+std::unique_ptr<Compressor> make_igzip_compressor(int level, Sink& into) {
+  return std::make_unique<IgzipCompressor>(level, into);
+}
+
+std::unique_ptr<Source> make_igzip_decompressor(Source& from) { return std::make_unique<IgzipDecompressor>(from); }
+
+}  // namespace imgb

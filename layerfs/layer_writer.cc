@@ -1,0 +1,115 @@
+#include "layerfs/layer_writer.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "layerfs/layer_pipeline.h"
+#include "layerfs/tar_format.h"
+#include "layerfs/toc_record.h"
+#include "layerfs/toc_store.h"
+
+namespace imgb {
+
+FileTime layer_mtime(FileTime mtime, std::optional<Nanoseconds> max_mtime) {
+  FileTime clamped = std::max<FileTime>(std::min(mtime, max_mtime.value_or(mtime)), 0);
+  return clamped - clamped % kNanosecondsPerSecond;
+}
+
+struct LayerWriter::State {
+  State(Store& in, LayerOptions how, std::stop_token stop)
+      : store(in), options(how), pipeline(in.blobs(), how.compression, how.level, std::move(stop)) {}
+
+  void check_order(const TocEntry& entry) const;
+  FileMeta meta_of_target(const TocEntry& link) const;
+  Digest copy_data(const TocEntry& entry, Source* data);
+
+  Store& store;
+  LayerOptions options;
+  LayerPipeline pipeline;
+  TocBuilder contents;
+  std::string header;  // reused
+  Toc toc;
+};
+
+void LayerWriter::State::check_order(const TocEntry& entry) const {
+  if (contents.size() == 0) return;
+  std::size_t last = contents.size() - 1;
+  std::string_view path = contents.path(last);
+  auto rank = [](TocEntry::Kind kind) { return static_cast<int>(kind); };
+  bool rises = path != entry.path.str() ? path < entry.path.str() : rank(contents.kind(last)) < rank(entry.kind);
+  // A file and its own removal would undo each other in some readers.
+  bool contradicts = path == entry.path.str() && entry.kind != TocEntry::Kind::opaque;
+  if (!rises || contradicts)
+    throw_error(ErrorKind::internal, "layer entry {} after {}", printable(entry.path.str()), printable(path));
+}
+
+FileMeta LayerWriter::State::meta_of_target(const TocEntry& link) const {
+  auto target = contents.find_sorted(link.link_to.str(), TocEntry::Kind::file);
+  return target ? contents.entry(*target).meta : link.meta;
+}
+
+/// Exactly size_bytes go into the tar; the caller's promise about them is checked at both ends.
+Digest LayerWriter::State::copy_data(const TocEntry& entry, Source* data) {
+  auto changed = [&](std::string_view how) {
+    throw_error(ErrorKind::input, "{}: the file {} while it was read", printable(entry.path.str()), how);
+  };
+  Hasher hasher;
+  std::uint64_t left = entry.meta.size_bytes;
+  while (left > 0) {
+    std::span<std::byte> space = pipeline.space();
+    space = space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), left)));
+    std::size_t got = data ? data->read(space) : 0;
+    if (got == 0) changed("became shorter");
+    hasher.update(space.first(got));
+    pipeline.advance(got);
+    left -= got;
+  }
+  std::array<std::byte, 1> more;
+  if (data && data->read(more) != 0) changed("became longer");
+  static constexpr std::array<std::byte, kTarBlockBytes> kZeros{};
+  pipeline.write(std::span(kZeros).first(tar_padding(entry.meta.size_bytes)));
+  return hasher.finish();
+}
+
+LayerWriter::LayerWriter(Store& store, LayerOptions options, std::stop_token stop)
+    : state_(std::make_unique<State>(store, options, std::move(stop))) {}
+LayerWriter::~LayerWriter() = default;
+
+void LayerWriter::add(TocEntry entry, Source* data) {
+  State& s = *state_;
+  s.check_order(entry);
+  entry.meta.mtime = layer_mtime(entry.meta.mtime, s.options.max_mtime);
+  bool has_data = entry.kind == TocEntry::Kind::file && entry.meta.type == FileType::regular;
+  if (!has_data) entry.meta.size_bytes = 0;
+  FileMeta link_meta;
+  if (entry.kind == TocEntry::Kind::hard_link) link_meta = s.meta_of_target(entry);
+  s.header.clear();
+  append_tar_header(s.header, tar_member_of(entry, link_meta));
+  s.pipeline.write(as_bytes(s.header));
+  entry.content.reset();
+  if (has_data) {
+    entry.data_offset = s.pipeline.size_bytes();
+    entry.content = s.copy_data(entry, data);
+  }
+  if (entry.kind != TocEntry::Kind::file) entry.meta = FileMeta{};
+  s.contents.add(entry);
+}
+
+Layer LayerWriter::finish() {
+  State& s = *state_;
+  static constexpr std::array<std::byte, 2 * kTarBlockBytes> kEnd{};
+  s.pipeline.write(kEnd);
+  LayerPipeline::Result result = s.pipeline.finish();
+  Layer layer{std::move(result.blob), DiffId{result.diff_id}};
+  s.toc = s.contents.finish();
+  keep_toc(s.store, layer.diff_id, s.toc);
+  remember_layer(s.store, layer);
+  return layer;
+}
+
+const Toc& LayerWriter::toc() const { return state_->toc; }
+
+}  // namespace imgb

@@ -1,0 +1,22 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/store/store.h"
+#include "layerfs/toc.h"
+
+namespace imgb {
+
+/// Tables of contents in ROOT/tocs, by DiffId. Written whole under their own name, not synced: a torn one is found by
+/// its checksum, removed and made again from the blob.
+void keep_toc(Store& store, const DiffId& layer, const Toc& toc);
+std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer);  ///< nullptr: none, or it was torn.
+
+/// What CacheTable::layer remembers: which blobs hold a DiffId's tar, and which DiffId a blob has. A guess to be
+/// checked (blobs are removed, the table is disposable), never the truth.
+void remember_layer(Store& store, const Layer& layer);
+std::optional<DiffId> find_diff_id(Store& store, const Digest& blob);
+std::vector<Descriptor> find_blobs(Store& store, const DiffId& layer);  ///< Those that are in the store now.
+
+}  // namespace imgb

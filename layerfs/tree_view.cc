@@ -1,0 +1,288 @@
+#include "layerfs/tree_view.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+using Kind = TocEntry::Kind;
+constexpr int kMaxLinks = 40;
+
+/// One layer's table with the two small indexes that lookups need, empty for most layers.
+struct IndexedToc {
+  explicit IndexedToc(std::shared_ptr<const Toc> table) : toc(std::move(table)) {
+    if (toc->count_of(Kind::removed) + toc->count_of(Kind::opaque) > 0) index_real();
+    if (toc->count_of(Kind::hard_link) > 0) index_link_targets();
+  }
+  /// Is there an entry in [from, to) that puts something into the tree?
+  bool adds_between(std::size_t from, std::size_t to) const {
+    return from < to && (next_real.empty() || next_real[from] < to);
+  }
+  std::optional<std::size_t> link_target_group(std::size_t index) const {
+    auto at = std::ranges::lower_bound(link_targets, index);
+    if (at == link_targets.end() || *at != index) return std::nullopt;
+    return index;
+  }
+
+  std::shared_ptr<const Toc> toc;
+  std::vector<std::uint32_t> next_real;  // per entry: first entry from it on that is no whiteout; empty: all are real
+  std::vector<std::uint32_t> link_targets;  // sorted: entries that hard links of this layer name
+
+ private:
+  void index_real() {
+    next_real.resize(toc->size());
+    auto next = static_cast<std::uint32_t>(toc->size());
+    for (std::size_t i = toc->size(); i-- > 0;) {
+      if (toc->kind(i) == Kind::file || toc->kind(i) == Kind::hard_link) next = static_cast<std::uint32_t>(i);
+      next_real[i] = next;
+    }
+  }
+  void index_link_targets() {
+    for (std::size_t i = 0; i < toc->size(); ++i) {
+      if (toc->kind(i) != Kind::hard_link) continue;
+      if (auto target = toc->find((*toc)[i].link_to.str(), Kind::file))
+        link_targets.push_back(static_cast<std::uint32_t>(*target));
+    }
+    std::ranges::sort(link_targets);
+    link_targets.erase(std::ranges::unique(link_targets).begin(), link_targets.end());
+  }
+};
+
+/// The entries of one layer below one folder: a range of its table.
+struct Slice {
+  std::size_t layer, from, to;
+};
+
+/// What the stack says of one path.
+struct Found {
+  bool exists = false;
+  std::optional<std::size_t>
+      index;  ///< Of the entry that gives the metadata, in `layer`; unset: parent by implication.
+  std::size_t layer = 0;
+  bool is_folder = false;
+  std::vector<Slice> below;  ///< Layers visible below it, top first.
+};
+
+std::uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text) | (1ULL << 63); }
+
+}  // namespace
+
+struct TreeView::State {
+  std::vector<std::shared_ptr<const IndexedToc>> layers;
+
+  std::vector<Slice> everything(std::size_t layer_count) const {
+    std::vector<Slice> out;
+    for (std::size_t i = layer_count; i-- > 0;) out.push_back({i, 0, layers[i]->toc->size()});
+    return out;
+  }
+  Found root(std::size_t layer_count) const;
+  Found step(const std::vector<Slice>& slices, std::string_view path) const;
+  Found find(const RootedPath& path, std::size_t layer_count) const;
+  std::optional<Node> node(RootedPath path, const Found& found, int hops = 0) const;
+  void follow_hard_link(Node& node, const TocEntry& link, int hops) const;
+  std::vector<std::string> child_names(const std::string& prefix, const std::vector<Slice>& slices) const;
+};
+
+/// Looks at one path in every visible layer, top first, until one hides those below.
+Found TreeView::State::step(const std::vector<Slice>& slices, std::string_view path) const {
+  Found found;
+  std::string inside(path == "/" ? "" : path), behind = inside;
+  inside += '/';
+  behind += '0';  // the byte after "/"
+  for (const Slice& slice : slices) {
+    const IndexedToc& layer = *layers[slice.layer];
+    const Toc& toc = *layer.toc;
+    std::optional<std::size_t> entry;
+    bool hides = false;
+    std::size_t at = toc.lower_bound(path, slice.from, slice.to);
+    for (; at < slice.to && toc.path(at) == path; ++at) {
+      Kind kind = toc.kind(at);
+      if (kind == Kind::file || kind == Kind::hard_link) {
+        entry = at;
+      } else {
+        hides = true;
+      }
+    }
+    if (entry && !toc.is_folder(*entry)) {
+      if (!found.exists) found = {.exists = true, .index = entry, .layer = slice.layer};
+      break;
+    }
+    Slice below{slice.layer, toc.lower_bound(inside, at, slice.to), 0};
+    below.to = toc.lower_bound(behind, below.from, slice.to);
+    if (entry || layer.adds_between(below.from, below.to)) {
+      if (!found.exists) found.layer = slice.layer;
+      found.exists = found.is_folder = true;
+    }
+    if (entry && !found.index) {
+      found.index = entry;
+      found.layer = slice.layer;
+    }
+    if (below.from < below.to) found.below.push_back(below);
+    if (hides) break;
+  }
+  if (!found.exists) found.below.clear();
+  return found;
+}
+
+Found TreeView::State::root(std::size_t layer_count) const {
+  Found found = step(everything(layer_count), "/");
+  found.exists = found.is_folder = true;
+  return found;
+}
+
+Found TreeView::State::find(const RootedPath& path, std::size_t layer_count) const {
+  Found found = root(layer_count);
+  const std::string& text = path.str();
+  for (std::size_t end = 1; !path.is_root() && found.exists && end != std::string::npos;) {
+    end = text.find('/', end);
+    found = step(found.below, std::string_view(text).substr(0, end));
+    if (end != std::string::npos) ++end;
+  }
+  return found;
+}
+
+std::optional<TreeView::Node> TreeView::State::node(RootedPath path, const Found& found, int hops) const {
+  if (!found.exists) return std::nullopt;
+  Node node;
+  node.path = std::move(path);
+  node.layer = node.data_layer = found.layer;
+  if (!found.index) {
+    node.meta.type = FileType::directory;
+    return node;
+  }
+  const IndexedToc& layer = *layers[found.layer];
+  TocEntry entry = (*layer.toc)[*found.index];
+  if (entry.kind == Kind::hard_link) {
+    follow_hard_link(node, entry, hops);
+    return node;
+  }
+  if (auto group = layer.link_target_group(*found.index))
+    node.link_group = hash_of(fmt::format("{} {}", found.layer, *group));
+  node.meta = std::move(entry.meta);
+  node.content = entry.content;
+  node.data_offset = entry.data_offset;
+  return node;
+}
+
+/// A target of this layer is the usual case. Else it is the file of that name in the layers below.
+void TreeView::State::follow_hard_link(Node& node, const TocEntry& link, int hops) const {
+  const IndexedToc& layer = *layers[node.layer];
+  if (auto target = layer.toc->find(link.link_to.str(), Kind::file)) {
+    TocEntry file = (*layer.toc)[*target];
+    node.link_group = hash_of(fmt::format("{} {}", node.layer, *target));
+    node.meta = std::move(file.meta);
+    node.content = file.content;
+    node.data_offset = file.data_offset;
+    return;
+  }
+  std::optional<Node> lower;
+  if (hops < kMaxLinks) lower = this->node(link.link_to, find(link.link_to, node.layer), hops + 1);
+  if (!lower || lower->meta.type == FileType::directory)
+    throw_error(ErrorKind::input, "{} is a hard link to {}, which no layer holds", printable(node.path.str()),
+                printable(link.link_to.str()));
+  node.meta = std::move(lower->meta);
+  node.content = lower->content;
+  node.data_layer = lower->data_layer;
+  node.data_offset = lower->data_offset;
+  node.link_group = hash_of(fmt::format("{} below {}", node.layer, link.link_to.str()));
+}
+
+/// Names of what the slices hold directly in the folder, sorted, some of them maybe removed.
+std::vector<std::string> TreeView::State::child_names(const std::string& prefix,
+                                                      const std::vector<Slice>& slices) const {
+  std::vector<std::string> names;
+  for (const Slice& slice : slices) {
+    const Toc& toc = *layers[slice.layer]->toc;
+    std::size_t at = slice.from;
+    while (at < slice.to) {
+      std::string_view path = toc.path(at);
+      if (path.size() <= prefix.size()) {  // the root folder's own entry
+        ++at;
+        continue;
+      }
+      std::string_view rest = path.substr(prefix.size());
+      std::string name(rest.substr(0, rest.find('/')));
+      // Past the name itself, or past all that lies below it: one search where the folder is big, none where it is a
+      // file.
+      at = rest.size() == name.size() ? at + 1 : toc.lower_bound(prefix + name + '0', at, slice.to);
+      if (names.empty() || names.back() != name) names.push_back(std::move(name));
+    }
+  }
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
+TreeView::TreeView() : state_(std::make_shared<State>()) {}
+
+TreeView TreeView::with(std::shared_ptr<const Toc> layer) const {
+  auto state = std::make_shared<State>(*state_);
+  state->layers.push_back(std::make_shared<IndexedToc>(std::move(layer)));
+  TreeView out;
+  out.state_ = std::move(state);
+  return out;
+}
+
+std::size_t TreeView::layer_count() const { return state_->layers.size(); }
+
+std::optional<TreeView::Node> TreeView::find(const RootedPath& path) const {
+  return state_->node(path, state_->find(path, layer_count()));
+}
+
+std::vector<TreeView::Node> TreeView::children(const RootedPath& folder) const {
+  std::vector<Node> out;
+  Found found = state_->find(folder, layer_count());
+  if (!found.exists || !found.is_folder) return out;
+  std::string prefix = folder.is_root() ? "/" : folder.str() + '/';
+  for (const std::string& name : state_->child_names(prefix, found.below)) {
+    RootedPath path = folder.child(name);
+    Found child = state_->step(found.below, path.str());
+    if (auto node = state_->node(std::move(path), child)) out.push_back(std::move(*node));
+  }
+  return out;
+}
+
+RootedPath TreeView::resolve(const RootedPath& path, bool follow_last) const {
+  std::vector<std::string> todo;  // components still to be taken, next one last
+  auto push = [&](std::string_view text) {
+    std::vector<std::string_view> parts = split(text, '/');
+    for (std::size_t i = parts.size(); i-- > 0;) todo.emplace_back(parts[i]);
+  };
+  push(path.relative());
+  RootedPath current;
+  std::vector<Found> open{state_->root(layer_count())};  // of `current` and its parents
+  int links = 0;
+  while (!todo.empty()) {
+    std::string part = std::move(todo.back());
+    todo.pop_back();
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      current = current.parent();
+      if (open.size() > 1) open.pop_back();
+      continue;
+    }
+    RootedPath next = current.child(part);
+    Found found = state_->step(open.back().below, next.str());
+    bool is_last = std::ranges::all_of(todo, [](const std::string& rest) { return rest.empty() || rest == "."; });
+    auto node = found.is_folder ? std::nullopt : state_->node(next, found);
+    if (node && node->meta.type == FileType::symlink && (follow_last || !is_last)) {
+      if (++links > kMaxLinks)
+        throw_error(ErrorKind::input, "{}: too many levels of symbolic links", printable(path.str()));
+      if (node->meta.link_target.starts_with('/')) {
+        current = RootedPath();
+        open.resize(1);
+      }
+      push(node->meta.link_target);
+      continue;
+    }
+    current = std::move(next);
+    open.push_back(std::move(found));
+  }
+  return current;
+}
+
+}  // namespace imgb
