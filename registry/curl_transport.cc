@@ -21,6 +21,8 @@
 namespace imgb {
 namespace {
 
+constexpr const char* kCertificateFolder = "/etc/ssl/certs";
+
 struct Library {
   decltype(&::curl_global_init) global_init;
   decltype(&::curl_easy_init) easy_init;
@@ -253,12 +255,27 @@ std::string read_certificates(const std::vector<std::string>& files) {
   return all.str();
 }
 
-void configure_trust(CURL* easy, const TlsOptions& tls, const TransportOptions& options) {
+/// Whether OpenSSL finds certificates in the folder by the hash of their names ("1d3472b9.0"). Then the bundle file,
+/// which takes 50 ms to read for each connection, is not needed.
+bool is_hashed(const std::filesystem::path& folder) {
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    std::string name = entry.path().filename().string();
+    if (name.size() == 10 && name.ends_with(".0") && name.find_first_not_of("0123456789abcdef") == 8) return true;
+  }
+  return false;
+}
+
+void configure_trust(CURL* easy, const TlsOptions& tls, const TransportOptions& options, bool folder_is_hashed) {
   set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   set(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
   set(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
-  if (!options.ca_file.empty()) set(easy, CURLOPT_CAINFO, options.ca_file.c_str());
-  if (!options.ca_folder.empty()) set(easy, CURLOPT_CAPATH, options.ca_folder.c_str());
+  if (!options.ca_file.empty()) {
+    set(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  } else if (folder_is_hashed) {
+    set(easy, CURLOPT_CAINFO, static_cast<char*>(nullptr));
+  }
+  set(easy, CURLOPT_CAPATH, options.ca_folder.empty() ? kCertificateFolder : options.ca_folder.c_str());
   if (!tls.verify) {
     // Reading the system's certificates costs more than the handshake.
     set(easy, CURLOPT_CAINFO, static_cast<char*>(nullptr));
@@ -402,7 +419,10 @@ ErrorKind kind_of(TransportFailure failure) {
 class StallWatch {
  public:
   StallWatch(std::chrono::milliseconds limit, std::uint64_t bytes) : limit_(limit), bytes_(bytes) {}
-  int poll_ms() const { return static_cast<int>(std::max<std::int64_t>(1, (limit_ - waited_).count())); }
+  int poll_ms() const {
+    return static_cast<int>(
+        std::max<std::int64_t>(1, std::chrono::ceil<std::chrono::milliseconds>(limit_ - waited_).count()));
+  }
   void add(std::chrono::steady_clock::duration waited, std::uint64_t moved_in_all) {
     waited_ += std::chrono::duration_cast<std::chrono::microseconds>(waited);
     if (moved_in_all - moved_before_ >= bytes_) {
@@ -410,7 +430,8 @@ class StallWatch {
       waited_ = {};
     } else if (waited_ >= limit_) {
       throw TransportError(TransportFailure::stalled, ErrorKind::unavailable,
-                           fmt::format("stalled: {} bytes in {} ms", moved_in_all - moved_before_, limit_.count()));
+                           fmt::format("stalled: {} bytes in {} ms", moved_in_all - moved_before_,
+                                       std::chrono::duration_cast<std::chrono::milliseconds>(limit_).count()));
     }
   }
 
@@ -483,13 +504,16 @@ CurlTransport::~CurlTransport() = default;
 ResponseHead CurlTransport::perform(const HttpRequest& request, const OnHead& on_head, std::stop_token stop) {
   throw_if_stopped(stop);
   WithoutSigpipe without_sigpipe;
+  std::call_once(trust_once_, [&] {
+    trust_folder_is_hashed_ = is_hashed(options_.ca_folder.empty() ? kCertificateFolder : options_.ca_folder);
+  });
   auto channel = pool_->take(request.url.origin);
   curl().easy_reset(channel->easy());
   auto proxy = find_proxy(options_.proxies, request.url.origin);
   Transfer transfer(request, on_head, channel->easy(), proxy.has_value());
   HeaderList lines;
   configure_transport(channel->easy(), options_, proxy);
-  configure_trust(channel->easy(), request.tls, options_);
+  configure_trust(channel->easy(), request.tls, options_, trust_folder_is_hashed_);
   configure_callbacks(channel->easy(), transfer);
   configure_request(channel->easy(), request, lines);
   channel->last = request.url.origin;

@@ -1,6 +1,7 @@
 #pragma once
 #include <chrono>
 #include <memory>
+#include <mutex>
 
 #include "registry/http.h"
 #include "registry/proxy.h"
@@ -30,6 +31,8 @@ class CurlTransport : public HttpTransport {
  private:
   struct Pool;
   TransportOptions options_;
+  std::once_flag trust_once_;
+  bool trust_folder_is_hashed_ = false;
   std::unique_ptr<Pool> pool_;
 };
 

@@ -12,6 +12,15 @@ bool may_be_plain(const Endpoint& endpoint) {
   return endpoint.insecure || (origin && is_loopback_host(origin->host));
 }
 
+/// Whether this failure may come from speaking the wrong one of http and https.
+bool may_be_other_scheme(const Error& error, std::string_view tried) {
+  if (auto* answer = dynamic_cast<const RegistryError*>(&error)) return tried == "http" && answer->status() == 400;
+  auto* transport = dynamic_cast<const TransportError*>(&error);
+  if (!transport) return false;
+  if (tried == "https") return transport->failure() == TransportFailure::no_tls;
+  return transport->failure() == TransportFailure::malformed || transport->failure() == TransportFailure::cut;
+}
+
 bool is_wanted(int status) { return status / 100 == 2 || status == 416; }
 
 /// What to try when a registry says no to what we have.
@@ -38,9 +47,9 @@ HttpRequest Session::request_for(const std::string& scheme, const Endpoint& endp
   return request;
 }
 
-ResponseHead Session::send_by(const std::string& scheme, const Endpoint& endpoint, const Call& call,
+ResponseHead Session::send_by(Contact& contact, const Endpoint& endpoint, const Call& call,
                               const HttpTransport::OnHead& on_head, const std::stop_token& stop) {
-  HttpRequest request = request_for(scheme, endpoint, call);
+  HttpRequest request = request_for(contact.scheme, endpoint, call);
   Authorizer::Need need{request.url.origin, endpoint, call.actions};
   RedirectRules rules{[&](const Origin& origin) { return settings_.tls_for(origin.authority()); }};
   for (bool answered = false;; answered = true) {
@@ -50,6 +59,7 @@ ResponseHead Session::send_by(const std::string& scheme, const Endpoint& endpoin
     ResponseHead head;
     auto look = [&](const ResponseHead& got) -> Sink* {
       head = got;
+      contact.heard = got.status != 400;  // what TLS servers say to plain HTTP
       return is_wanted(got.status) ? on_head(got) : &excerpt;
     };
     try {
@@ -65,35 +75,57 @@ ResponseHead Session::send_by(const std::string& scheme, const Endpoint& endpoin
   }
 }
 
-ResponseHead Session::send(const Endpoint& endpoint, const Call& call, const HttpTransport::OnHead& on_head,
-                           const std::stop_token& stop) {
-  auto describe = [&] {
-    return fmt::format("{} {}/v2/{}{}", call.method, endpoint.authority, endpoint.repository, call.path);
+/// The first request to a server that may speak plain HTTP.
+///
+/// On loopback plain HTTP is tried first: it is what such registries speak, TLS needs the system's certificates read,
+/// and a simple server that waits for a line end never answers a TLS hello. Nothing is at stake in that request:
+/// credentials are sent when a server asks for them. Called insecure: TLS first. A bad certificate ends it either way
+/// (V65).
+ResponseHead Session::find_out(const Endpoint& endpoint, const Call& call, const HttpTransport::OnHead& on_head,
+                               const std::stop_token& stop) {
+  auto remember = [&](const std::string& scheme) {
+    schemes_.with([&](auto& schemes) { schemes.insert_or_assign(endpoint.authority, scheme); });
   };
-  auto by = [&](const std::string& scheme) {
-    try {
-      return send_by(scheme, endpoint, call, on_head, stop);
-    } catch (TransportError& error) {
-      if (error.failure() != TransportFailure::no_tls || !may_be_plain(endpoint)) error.add_frame(describe());
-      throw;
-    }
-  };
-  if (!may_be_plain(endpoint)) return by("https");
-  auto known = plain_.with([&](auto& schemes) {
-    auto found = schemes.find(endpoint.authority);
-    return found == schemes.end() ? std::string() : found->second;
-  });
-  // TLS first: plain HTTP only for a port that speaks no TLS. A bad certificate stays an error (V65).
-  std::string scheme = known.empty() ? "https" : known;
+  Contact first{endpoint.insecure ? "https" : "http"}, second{endpoint.insecure ? "http" : "https"};
+  std::exception_ptr failure;
   try {
-    ResponseHead head = by(scheme);
-    if (known.empty()) plain_.with([&](auto& schemes) { schemes.emplace(endpoint.authority, "https"); });
+    ResponseHead head = send_by(first, endpoint, call, on_head, stop);
+    remember(first.scheme);
+    return head;
+  } catch (const Error& error) {
+    if (first.heard) remember(first.scheme);
+    if (first.heard || !may_be_other_scheme(error, first.scheme)) throw;
+    failure = std::current_exception();
+  }
+  try {
+    ResponseHead head = send_by(second, endpoint, call, on_head, stop);
+    remember(second.scheme);
     return head;
   } catch (const TransportError& error) {
-    if (scheme != "https" || error.failure() != TransportFailure::no_tls) throw;
+    if (second.scheme == "http" || error.failure() == TransportFailure::tls) throw;
+  } catch (const Error&) {
+    if (second.heard) remember(second.scheme);
+    throw;
   }
-  plain_.with([&](auto& schemes) { schemes.insert_or_assign(endpoint.authority, "http"); });
-  return by("http");
+  std::rethrow_exception(failure);
+}
+
+ResponseHead Session::send(const Endpoint& endpoint, const Call& call, const HttpTransport::OnHead& on_head,
+                           const std::stop_token& stop) {
+  try {
+    Contact contact{"https"};
+    if (may_be_plain(endpoint)) {
+      contact.scheme = schemes_.with([&](auto& schemes) {
+        auto found = schemes.find(endpoint.authority);
+        return found == schemes.end() ? std::string() : found->second;
+      });
+      if (contact.scheme.empty()) return find_out(endpoint, call, on_head, stop);
+    }
+    return send_by(contact, endpoint, call, on_head, stop);
+  } catch (TransportError& error) {
+    error.add_frame(fmt::format("{} {}/v2/{}{}", call.method, endpoint.authority, endpoint.repository, call.path));
+    throw;
+  }
 }
 
 }  // namespace imgb

@@ -30,14 +30,20 @@ class Session {
                     const std::stop_token& stop);
 
  private:
-  ResponseHead send_by(const std::string& scheme, const Endpoint& endpoint, const Call& call,
+  struct Contact {
+    std::string scheme;
+    bool heard = false;  ///< An answer came that fits the scheme.
+  };
+  ResponseHead send_by(Contact& contact, const Endpoint& endpoint, const Call& call,
                        const HttpTransport::OnHead& on_head, const std::stop_token& stop);
+  ResponseHead find_out(const Endpoint& endpoint, const Call& call, const HttpTransport::OnHead& on_head,
+                        const std::stop_token& stop);
   HttpRequest request_for(const std::string& scheme, const Endpoint& endpoint, const Call& call);
 
   HttpTransport& transport_;
   RegistrySettings& settings_;
   Authorizer& authorizer_;
-  Guarded<std::map<std::string, std::string>> plain_;  ///< Authority -> scheme, for those that may speak plain HTTP.
+  Guarded<std::map<std::string, std::string>> schemes_;  ///< By authority, for those that may speak plain HTTP.
 };
 
 }  // namespace imgb

@@ -42,6 +42,10 @@ std::optional<FakeRequest> read_request(FakeSocket& socket, std::string& buffer)
     auto more = socket.read_some();
     if (!more) return std::nullopt;
     buffer += *more;
+    if (buffer.starts_with('\x16')) {  // a TLS hello
+      socket.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+      return std::nullopt;
+    }
   }
   FakeRequest request;
   std::string head = buffer.substr(0, end);
