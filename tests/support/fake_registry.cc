@@ -148,6 +148,7 @@ struct FakeRegistry::State {
   std::map<std::string, FakeReply> manifests, files;  // by "repository@reference"; by path
   std::map<std::string, std::string> tokens;          // token -> scope
   int counter = 0;
+  std::size_t accepted = 0;
   std::vector<std::jthread> threads;
   std::jthread acceptor;
 };
@@ -197,6 +198,7 @@ void FakeRegistry::State::accept_all() {
       return;
     }
     connections.insert(fd);
+    ++accepted;
     threads.emplace_back([this, fd] { serve(fd); });
   }
 }
@@ -505,6 +507,10 @@ std::size_t FakeRegistry::count(std::string_view method, std::string_view part_o
     out += request.method == method && request.target.find(part_of_target) != std::string::npos;
   }
   return out;
+}
+std::size_t FakeRegistry::connections() const {
+  std::lock_guard hold(state_->mutex);
+  return state_->accepted;
 }
 bool FakeRegistry::was_sent_credentials() const {
   for (const FakeRequest& request : requests()) {

@@ -104,6 +104,7 @@ class FakeRegistry {
 
   std::vector<FakeRequest> requests() const;
   std::size_t count(std::string_view method, std::string_view part_of_target) const;
+  std::size_t connections() const;    ///< Accepted so far.
   bool was_sent_credentials() const;  ///< Authorization or Cookie in any request.
   void forget_requests();
   void forget_tokens();  ///< All tokens handed out so far are no good any more.

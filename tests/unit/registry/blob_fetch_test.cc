@@ -331,6 +331,7 @@ TEST_F(BlobFetch, V55_WrongBytesLeftByABrokenDownloadAreFoundOutAndReplaced) {
 
 TEST_F(BlobFetch, ManyWhoWantOneBlobDownloadItOnce) {
   TempDir folder;
+  Store made = Store::open(folder.path() / "store");
   std::vector<RecordingTap> taps(6);
   registry.add_fault({.method = "GET", .path = "/blobs/", .cut_at = 100'000});
   {
