@@ -1,5 +1,7 @@
 #include "builder/history_text.h"
 
+#include <fmt/core.h>
+
 #include "core/base/text.h"
 
 namespace imgb {

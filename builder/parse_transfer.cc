@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <unordered_map>
 
 #include "builder/heredoc.h"
 #include "builder/parse_instruction.h"
@@ -34,6 +34,8 @@ void read_sources(Transfer& into, const RawInstruction& raw) {
     throw_error(ErrorKind::input, "{} cannot accept a heredoc as a destination", raw.name);
   }
   into.destination = {raw.args.back()};
+  std::unordered_map<std::string_view, const Heredoc*> bodies;
+  for (const Heredoc& heredoc : raw.heredocs) bodies[heredoc.name] = &heredoc;  // of several the last counts
   for (std::size_t i = 0; i + 1 < raw.args.size(); ++i) {
     std::optional<Heredoc> marker;
     if (!raw.json) marker = heredoc_of(raw.args[i]);
@@ -41,10 +43,7 @@ void read_sources(Transfer& into, const RawInstruction& raw) {
       into.sources.push_back({raw.args[i]});
       continue;
     }
-    // Of several with one name the last body counts.
-    auto body = std::find_if(raw.heredocs.rbegin(), raw.heredocs.rend(),
-                             [&](const Heredoc& heredoc) { return heredoc.name == marker->name; });
-    if (body != raw.heredocs.rend()) marker->content = body->content;
+    if (auto body = bodies.find(marker->name); body != bodies.end()) marker->content = body->second->content;
     into.heredocs.push_back(std::move(*marker));
   }
 }

@@ -52,7 +52,7 @@ struct ParsedFile {
 
 /// Limits that keep hostile files harmless (V44). Each error names the line.
 inline constexpr std::size_t kMaxDockerfileBytes = 64 * 1024 * 1024;
-inline constexpr std::size_t kMaxInstructions = 1'000'000;
+inline constexpr std::size_t kMaxInstructions = 100'000;
 
 /// Lexes and splits a whole Dockerfile (dockerfile.md 1) in linear time. Unknown instruction names are kept.
 /// Errors: DockerfileError(input) with the lines.
