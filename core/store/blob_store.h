@@ -17,8 +17,8 @@ namespace imgb {
 /// part that arrived, so that the next attempt resumes.
 class BlobWriter : public Sink {
  public:
-  /// Makes the blob durable under its own digest: data synced, linked, folder synced (security.md 4.2). With an
-  /// expected descriptor, Error(corrupt) when size or digest differ, and nothing is kept. Call once, last.
+  /// Makes the blob visible under its own digest. It becomes durable when an image that needs it is named (publish.h).
+  /// With an expected descriptor, Error(corrupt) when size or digest differ, and nothing is kept. Call once, last.
   virtual Descriptor commit(std::string media_type) = 0;
   virtual std::uint64_t size_bytes() const = 0;  ///< Written so far, resumed part included.
 };
@@ -33,7 +33,8 @@ class BlobStore {
   /// it is there. Otherwise a writer that continues at size_bytes() of an earlier broken attempt (hashed again, not
   /// trusted).
   virtual std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) = 0;
-  /// Verifies as it streams: throws Error(corrupt) at the end. Error(not_found) when absent.
+  /// Verifies as it streams: throws Error(corrupt) at the end, and takes the damaged blob out of use. Error(not_found)
+  /// when absent.
   virtual std::unique_ptr<Source> open(const Digest& digest) const = 0;
   /// The file itself, for sendfile, ranged reads and hard links. Unverified. Throws Error(unsupported) without files.
   virtual Fd open_file(const Digest& digest) const = 0;

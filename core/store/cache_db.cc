@@ -16,12 +16,16 @@ constexpr int kVersion = 1;
 constexpr Nanoseconds kTouchEvery = 3600 * kNanosecondsPerSecond;  // "last used" is exact to the hour
 
 /// SQLite said no. Never leaves this file: the cache forgets instead.
-struct Trouble {};
+struct Trouble {
+  bool damaged = false;  ///< The file itself is broken.
+  explicit Trouble(int code) : damaged((code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB) {}
+  Trouble() = default;
+};
 
 struct Statement {
   sqlite3_stmt* raw = nullptr;
   Statement(sqlite3* db, const char* sql) {
-    if (sqlite3_prepare_v2(db, sql, -1, &raw, nullptr) != SQLITE_OK) throw Trouble();
+    if (int code = sqlite3_prepare_v2(db, sql, -1, &raw, nullptr); code != SQLITE_OK) throw Trouble(code);
   }
   Statement(const Statement&) = delete;
   ~Statement() { sqlite3_finalize(raw); }
@@ -35,7 +39,7 @@ struct Statement {
   }
   bool step() {
     int result = sqlite3_step(raw);
-    if (result != SQLITE_ROW && result != SQLITE_DONE) throw Trouble();
+    if (result != SQLITE_ROW && result != SQLITE_DONE) throw Trouble(result);
     return result == SQLITE_ROW;
   }
   std::string bytes(int column) {
@@ -45,7 +49,7 @@ struct Statement {
 };
 
 void run(sqlite3* db, const char* sql) {
-  if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) != SQLITE_OK) throw Trouble();
+  if (int code = sqlite3_exec(db, sql, nullptr, nullptr, nullptr); code != SQLITE_OK) throw Trouble(code);
 }
 
 std::int64_t number_of(CacheTable table) { return static_cast<std::int64_t>(table); }
@@ -65,10 +69,19 @@ struct CacheDb::State {
     tried = true;
     if (!try_open()) {
       // Torn, foreign or of a newer version: derived data, so it starts anew.
-      for (const char* suffix : {"", "-wal", "-shm", "-journal"}) root.remove(std::string(layout::kCache) + suffix);
+      remove_files();
       try_open();
     }
     return db;
+  }
+
+  void remove_files() {
+    try {
+      for (const char* suffix : {"", "-wal", "-shm", "-journal"})
+        root.remove_tree(std::string(layout::kCache) + suffix);
+    } catch (const Error&) {
+      // A store that cannot be written to has no cache; what is to be kept fails louder.
+    }
   }
 
   bool try_open() {
@@ -112,7 +125,12 @@ struct CacheDb::State {
     std::lock_guard hold(mutex);
     try {
       return open() ? body() : std::move(otherwise);
-    } catch (const Trouble&) {
+    } catch (const Trouble& trouble) {
+      if (!trouble.damaged) return otherwise;
+      // A page deep inside is broken, which opening did not see: the next call finds a new file.
+      sqlite3_close_v2(std::exchange(db, nullptr));
+      tried = false;
+      remove_files();
       return otherwise;
     }
   }
@@ -196,7 +214,8 @@ void CacheDb::together(const std::function<void()>& body) {
     if (begun) sqlite3_exec(state_->db, "ROLLBACK", nullptr, nullptr, nullptr);
     throw;
   }
-  if (begun) sqlite3_exec(state_->db, "COMMIT", nullptr, nullptr, nullptr);
+  if (begun && sqlite3_exec(state_->db, "COMMIT", nullptr, nullptr, nullptr) != SQLITE_OK)
+    sqlite3_exec(state_->db, "ROLLBACK", nullptr, nullptr, nullptr);  // forgotten
 }
 
 }  // namespace imgb

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <random>
 
 #include "core/base/error.h"
 #include "core/store/file_lock.h"
@@ -13,10 +14,26 @@
 namespace imgb {
 namespace {
 
-/// A blob whose digest is known when it is complete: an unnamed file that the kernel forgets if nobody links it.
-class UnnamedWriter : public BlobWriter {
+// A blob's file is writable by its owner until `publish` has synced it: the mode is the mark of what a power cut
+// spares.
+constexpr std::uint32_t kUnsyncedMode = 0644;
+
+/// A blob whose digest is known when it is complete: an unnamed file that the kernel forgets if nobody links it. Where
+/// the file system has no such files (NFS, FUSE) it is a named one in ingest/, locked by its writer.
+class FreshWriter : public BlobWriter {
  public:
-  UnnamedWriter(const Dir& root, const Dir& ingest) : root_(root), file_(ingest.open_unnamed(O_RDWR, 0444)) {}
+  FreshWriter(const Dir& root, const Dir& ingest) : root_(root), ingest_(ingest) {
+    try {
+      file_ = ingest.open_unnamed(O_RDWR, kUnsyncedMode);
+    } catch (const SystemError& e) {
+      if (e.errno_value() != EOPNOTSUPP && e.errno_value() != EISDIR) throw;
+      open_named();
+    }
+  }
+  FreshWriter(const FreshWriter&) = delete;
+  ~FreshWriter() override {
+    if (!name_.empty()) ::unlinkat(ingest_.fd().get(), name_.c_str(), 0);  // a leftover, at worst, for prune
+  }
 
   void write(std::span<const std::byte> bytes) override {
     hasher_.update(bytes);
@@ -27,24 +44,37 @@ class UnnamedWriter : public BlobWriter {
 
   Descriptor commit(std::string media_type) override {
     Digest digest = hasher_.finish();
-    try {
-      root_.link_unnamed(file_, layout::blob(digest));
-    } catch (const SystemError& e) {
-      if (e.errno_value() != EEXIST) throw;
-      // Another wrote the same content. What is there is trusted by its size; a file cut short is replaced.
-      replace_if_damaged(digest);
-    }
+    auto there = root_.find_stat(layout::blob(digest));
+    // What is there is trusted by its size; a file cut short is replaced.
+    if (!there || there->size_bytes != size_) place(digest);
     return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
   }
 
  private:
-  void replace_if_damaged(const Digest& digest) {
-    if (root_.stat(layout::blob(digest)).size_bytes == size_) return;
-    root_.remove(layout::blob(digest));
-    root_.link_unnamed(file_, layout::blob(digest));
+  void open_named() {
+    std::random_device random;
+    name_ = fmt::format("new-{:08x}{:08x}", random(), random());
+    file_ = ingest_.open_file(name_, O_RDWR | O_CREAT | O_EXCL, kUnsyncedMode);
+    lock(file_);
   }
 
-  const Dir& root_;
+  void place(const Digest& digest) {
+    try {
+      if (name_.empty()) return root_.link_unnamed(file_, layout::blob(digest));
+    } catch (const SystemError& e) {
+      if (e.errno_value() != EEXIST) throw;
+      // Another wrote the same content meanwhile, or it lies there damaged: the new file takes its place.
+      std::string name = "again-" + layout::partial(digest);
+      ingest_.remove(name);
+      ingest_.link_unnamed(file_, name);
+      name_ = std::move(name);
+    }
+    ingest_.rename(name_, root_, layout::blob(digest));
+    name_.clear();
+  }
+
+  const Dir &root_, &ingest_;
+  std::string name_;  ///< In ingest/; empty while the file is unnamed.
   Fd file_;
   Hasher hasher_;
   std::uint64_t size_ = 0;
@@ -109,6 +139,28 @@ class ExpectedWriter : public BlobWriter {
   std::uint64_t size_ = 0;
 };
 
+/// A blob that turns out to be damaged is taken out of use, so that the next pull or build brings it back.
+class QuarantiningSource : public Source {
+ public:
+  QuarantiningSource(Dir root, const Digest& digest, std::unique_ptr<Source> from)
+      : root_(std::move(root)), digest_(digest), from_(std::move(from)) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    try {
+      return from_->read(into);
+    } catch (Error& e) {
+      if (e.kind() != ErrorKind::corrupt) throw;
+      if (quarantine(root_, digest_)) e.set_hint("the damaged blob was moved to quarantine/: pull or build again");
+      throw;
+    }
+  }
+
+ private:
+  Dir root_;
+  Digest digest_;
+  std::unique_ptr<Source> from_;
+};
+
 bool is_named(const Dir& dir, std::string_view name, const Fd& file) {
   auto there = dir.find_stat(name);
   FileStat open = stat_of(file, name);
@@ -119,7 +171,7 @@ bool is_named(const Dir& dir, std::string_view name, const Fd& file) {
 
 FileBlobStore::FileBlobStore(Dir root) : root_(std::move(root)), ingest_(root_.open_dir(layout::kIngest)) {}
 
-std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<UnnamedWriter>(root_, ingest_); }
+std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<FreshWriter>(root_, ingest_); }
 
 std::unique_ptr<BlobWriter> FileBlobStore::create_expected(const Descriptor& expected) {
   std::string name = layout::partial(expected.digest);
@@ -127,7 +179,7 @@ std::unique_ptr<BlobWriter> FileBlobStore::create_expected(const Descriptor& exp
     root_.make_dirs(layout::blob_folder(expected.digest.algorithm()), 0755);
   for (;;) {
     if (find_size(expected.digest) == expected.size_bytes) return nullptr;
-    Fd file = ingest_.open_file(name, O_RDWR | O_CREAT, 0444);
+    Fd file = ingest_.open_file(name, O_RDWR | O_CREAT, kUnsyncedMode);
     lock(file);
     // While we waited its owner may have finished (renamed it) or given it up (removed it): then look again.
     if (is_named(ingest_, name, file))
@@ -139,7 +191,9 @@ std::unique_ptr<Source> FileBlobStore::open(const Digest& digest) const {
   Fd file = open_file(digest);
   std::uint64_t size = stat_of(file, digest.str()).size_bytes;
   ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  return std::make_unique<VerifyingSource>(std::make_unique<FdSource>(std::move(file), digest.str()), digest, size);
+  auto bytes = std::make_unique<FdSource>(std::move(file), digest.str());
+  return std::make_unique<QuarantiningSource>(root_.duplicate(), digest,
+                                              std::make_unique<VerifyingSource>(std::move(bytes), digest, size));
 }
 
 Fd FileBlobStore::open_file(const Digest& digest) const {
@@ -151,6 +205,17 @@ Fd FileBlobStore::open_file(const Digest& digest) const {
 std::optional<std::uint64_t> FileBlobStore::find_size(const Digest& digest) const {
   auto stat = root_.find_stat(layout::blob(digest));
   return stat ? std::optional(stat->size_bytes) : std::nullopt;
+}
+
+bool quarantine(const Dir& root, const Digest& digest) {
+  Dir folder = root.make_dirs(layout::kQuarantine, 0700);
+  try {
+    root.rename(layout::blob(digest), folder, layout::quarantined(digest));
+    return true;
+  } catch (const SystemError& e) {
+    if (e.errno_value() != ENOENT) throw;
+    return false;  // another reader was first
+  }
 }
 
 void FileBlobStore::remove(const Digest& digest) { root_.remove(layout::blob(digest)); }

@@ -23,4 +23,8 @@ class FileBlobStore : public BlobStore {
   Dir root_, ingest_;
 };
 
+/// Takes a blob out of use, keeping its bytes in quarantine/ for whoever wants to know what happened. False: it is
+/// gone.
+bool quarantine(const Dir& root, const Digest& digest);
+
 }  // namespace imgb

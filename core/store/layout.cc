@@ -19,6 +19,8 @@ std::optional<Digest> find_blob(DigestAlgorithm algorithm, std::string_view file
   return Digest::find(std::string(name_of(algorithm)) + ":" + std::string(file_name));
 }
 
+std::string quarantined(const Digest& digest) { return std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
+
 std::string partial(const Digest& digest) { return std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
 }  // namespace imgb::layout

@@ -16,11 +16,14 @@ inline constexpr std::string_view kIngest = "ingest";
 inline constexpr std::string_view kLock = "lock";
 inline constexpr std::string_view kIndexLock = "index.lock";
 inline constexpr std::string_view kCache = "cache.db";
+inline constexpr std::string_view kQuarantine = "quarantine";  ///< What fsck and readers found damaged.
 
 std::string blob_folder(DigestAlgorithm algorithm);  ///< "blobs/sha256"
 std::string blob(const Digest& digest);              ///< "blobs/sha256/<hex>"
 /// The digest that a file name in blob_folder(algorithm) means; nullopt for foreign files.
 std::optional<Digest> find_blob(DigestAlgorithm algorithm, std::string_view file_name);
+/// In quarantine/: "sha256-<hex>".
+std::string quarantined(const Digest& digest);
 std::string partial(const Digest& digest);  ///< In ingest/: "sha256-<hex>", a download that may be continued.
 
 }  // namespace imgb::layout

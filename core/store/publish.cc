@@ -1,7 +1,10 @@
 #include "core/store/publish.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <set>
 #include <vector>
 
 #include "core/base/error.h"
@@ -37,14 +40,41 @@ void for_each_blob(const BlobStore& blobs, const Descriptor& image,
   in_context([&] { return "image " + image.digest.str(); }, [&] { visit_image(blobs, image, visit, 0); });
 }
 
-void publish(Store& store, const Descriptor& image, std::span<const Reference> names) {
+namespace {
+
+/// Blobs are writable by their owner until they are known to be on disk; then the mode says so, and no later publish
+/// waits for them again.
+bool is_synced(const Fd& file) { return (stat_of(file, "blob").mode & S_IWUSR) == 0; }
+
+void sync_blobs(const Dir& root, const std::vector<Descriptor>& blobs) {
   std::vector<Fd> files;
-  for_each_blob(store.blobs(), image,
-                [&](const Descriptor& blob) { files.push_back(store.blobs().open_file(blob.digest)); });
+  std::set<DigestAlgorithm> folders;
+  for (const Descriptor& blob : blobs) {
+    auto file = root.find_file(layout::blob(blob.digest), O_RDONLY);
+    if (!file || is_synced(*file)) continue;
+    folders.insert(blob.digest.algorithm());
+    files.push_back(*std::move(file));
+  }
   // Writing starts for all before any is waited for: the file system then commits its journal once, not once a blob.
   for (const Fd& file : files) ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
   for (const Fd& file : files) sync_data(file, "blob");
-  store.root().open_dir(layout::blob_folder(image.digest.algorithm())).sync();
+  for (DigestAlgorithm algorithm : folders) root.open_dir(layout::blob_folder(algorithm)).sync();
+  for (const Fd& file : files) mark_synced(file);
+}
+
+}  // namespace
+
+void mark_synced(const Fd& blob) {
+  if (::fchmod(blob.get(), 0444) != 0) throw_errno("mark a blob as synced");
+}
+
+void publish(Store& store, const Descriptor& image, std::span<const Reference> names) {
+  std::vector<Descriptor> blobs;
+  for_each_blob(store.blobs(), image, [&](const Descriptor& blob) { blobs.push_back(blob); });
+  constexpr std::size_t kAtOnce = 256;  // descriptors held open
+  for (std::size_t i = 0; i < blobs.size(); i += kAtOnce)
+    sync_blobs(store.root(), {blobs.begin() + static_cast<std::ptrdiff_t>(i),
+                              blobs.begin() + static_cast<std::ptrdiff_t>(std::min(blobs.size(), i + kAtOnce))});
   for (const Reference& name : names) store.images().set(name, image);
   if (names.empty()) store.images().keep(image);
 }

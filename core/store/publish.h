@@ -10,6 +10,9 @@ namespace imgb {
 /// cut.
 void publish(Store& store, const Descriptor& image, std::span<const Reference> names);
 
+/// Notes in the blob's mode (0444) that it is on disk: it was synced, or read after the machine had started anew.
+void mark_synced(const Fd& blob);
+
 /// Calls `visit` for the image itself and everything it needs that is in the store: children, config, layers. Blobs
 /// that are not here are passed over, since images may be known by their manifest alone.
 void for_each_blob(const BlobStore& blobs, const Descriptor& image,

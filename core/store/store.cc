@@ -1,8 +1,8 @@
 #include "core/store/store.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include <set>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -41,25 +41,27 @@ std::string boot_id() {
   return id ? std::string(trim(*id)) : "";
 }
 
-bool is_whole(const BlobStore& blobs, const Digest& digest) {
+bool is_whole(const Dir& root, const Digest& digest) {
+  auto file = root.find_file(layout::blob(digest), O_RDONLY);
+  if (!file) return true;  // removed meanwhile
+  FileStat stat = stat_of(*file, digest.str());
+  if ((stat.mode & S_IWUSR) == 0) return true;  // synced before it was named
   try {
-    auto source = blobs.open(digest);
+    VerifyingSource source(std::make_unique<FdSource>(file->duplicate(), digest.str()), digest, stat.size_bytes);
     auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
-    while (source->read({buffer.get(), kStreamBufferBytes})) continue;
+    while (source.read({buffer.get(), kStreamBufferBytes})) continue;
+    mark_synced(*file);
     return true;
   } catch (const Error& e) {
-    if (e.kind() != ErrorKind::corrupt && e.kind() != ErrorKind::not_found) throw;
+    if (e.kind() != ErrorKind::corrupt) throw;
     return false;
   }
 }
 
-/// Blobs are synced when they are named. What had no name when the machine went down may be torn: dropped.
-void drop_torn_blobs(BlobStore& blobs, const ImageIndex& images) {
-  std::set<Digest> synced;
-  for (const NamedImage& image : images.list())
-    for_each_blob(blobs, image.descriptor, [&](const Descriptor& blob) { synced.insert(blob.digest); });
+/// Blobs are synced when they are named. What was not yet when the machine went down may be torn: dropped.
+void drop_torn_blobs(const Dir& root, BlobStore& blobs) {
   for (const Digest& digest : blobs.list())
-    if (!synced.contains(digest) && !is_whole(blobs, digest)) blobs.remove(digest);
+    if (!is_whole(root, digest)) blobs.remove(digest);
 }
 
 }  // namespace
@@ -88,7 +90,7 @@ Store Store::open(const std::filesystem::path& path) {
   State& s = *store.state_;
   std::string boot = boot_id(), before = s.root.find_content(kBoot, 100).value_or("");
   if (boot != before) {
-    if (!before.empty()) drop_torn_blobs(s.blobs, s.images);
+    if (!before.empty()) drop_torn_blobs(s.root, s.blobs);
     s.root.replace_file(kBoot, boot, 0600);
   }
   return store;

@@ -22,9 +22,11 @@ namespace imgb {
 ///   containers/    state of `imgb run`
 ///   lock           shared: in use; exclusive: prune
 ///   boot           the boot id of the machine when the store was last opened
+///   quarantine/    blobs that turned out to be damaged
 ///
-/// Opened for the first time since a reboot, it re-reads the blobs that no name holds and drops those that the last
-/// power cut tore (security.md 4.2): blobs are synced when they are named, not before.
+/// Blobs are synced when they are named (publish.h), not before; a blob's mode says whether it was: 0444 if so, 0644
+/// until then. Opened for the first time since a reboot, the store re-reads those that were not, and drops what the
+/// last power cut tore (security.md 4.2).
 class Store {
  public:
   static Store open(const std::filesystem::path& root);

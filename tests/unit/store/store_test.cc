@@ -146,6 +146,43 @@ TEST_F(StoreTest, AfterARebootTornBlobsWithoutANameAreGone) {
   EXPECT_EQ(store.blobs().list(), std::vector{whole});
 }
 
+TEST_F(StoreTest, AfterARebootWhatWasSyncedIsNotReadAgain) {
+  Digest digest = Digest::of("layer");
+  {
+    Store store = open();
+    publish_image(store, "a:1", "layer");
+    EXPECT_EQ(store.root().stat("blobs/sha256/" + digest.hex()).mode, 0444u);
+    write_blob(store.blobs(), "unnamed", "x");
+    store.root().replace_file("blobs/sha256/" + digest.hex(), "later bit rot", 0444);  // for fsck to find
+    store.root().replace_file("boot", "an earlier boot", 0600);
+  }
+  Store store = open();
+  EXPECT_TRUE(store.blobs().find_size(digest));
+  EXPECT_EQ(store.root().stat("blobs/sha256/" + Digest::of("unnamed").hex()).mode, 0444u)
+      << "read once, known from now on";
+}
+
+TEST_F(StoreTest, ADamagedImageDoesNotKeepTheStoreFromOpeningAfterAReboot) {
+  {
+    Store store = open();
+    Descriptor image = publish_image(store, "a:1", "layer");
+    store.root().replace_file("blobs/sha256/" + image.digest.hex(), "no manifest", 0644);
+    store.root().replace_file("boot", "an earlier boot", 0600);
+  }
+  EXPECT_NO_THROW(open());
+}
+
+TEST_F(StoreTest, AReaderTakesADamagedBlobOutOfUse) {
+  Store store = open();
+  Descriptor image = publish_image(store, "a:1", "layer");
+  Digest layer = Digest::of("layer");
+  store.root().replace_file("blobs/sha256/" + layer.hex(), "lay3r", 0444);
+  EXPECT_THROW(read_all(*store.blobs().open(layer), 100, "layer"), Error);
+  EXPECT_FALSE(store.blobs().find_size(layer));
+  write_blob(store.blobs(), "layer", "x");
+  EXPECT_EQ(read_all(*store.blobs().open(layer), 100, "layer"), "layer");
+}
+
 TEST_F(StoreTest, PruneWaitsForUsers) {
   Store user = open(), pruner = open();
   EXPECT_FALSE(pruner.lock_exclusively(false));
