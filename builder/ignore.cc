@@ -120,6 +120,7 @@ struct IgnoreMatcher::Rules {
     for (const General& other : others) {
       if (other.pattern.matches(path)) found.push_back(other.number);
     }
+    if (found.size() == parent.matched.size()) return found;
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
     return found;

@@ -96,16 +96,31 @@ class PathPattern::Compiler {
     return c.value;
   }
 
+  bool stays_in_component(const Token& token) const {
+    if (token.kind == Kind::group) return !made_.in_group(made_.groups_[token.group], '/');
+    return token.kind == Kind::any || token.kind == Kind::star || (token.kind == Kind::byte && token.byte != '/');
+  }
+
+  /// What lets `matches` say no, or all, without looking at the tokens.
   void find_literals() {
-    const std::vector<Token>& tokens = made_.tokens_;
+    std::vector<Token>& tokens = made_.tokens_;
+    if (tokens.size() > 1 && tokens.front().kind == Kind::folders) {
+      made_.name_only_ =
+          std::all_of(tokens.begin() + 1, tokens.end(), [&](const Token& token) { return stays_in_component(token); });
+      if (made_.name_only_) tokens.erase(tokens.begin());
+    }
     auto is_byte = [](const Token& token) { return token.kind == Kind::byte; };
     auto prefix_end = std::find_if_not(tokens.begin(), tokens.end(), is_byte);
-    auto suffix_begin = std::find_if_not(tokens.rbegin(), tokens.rend(), is_byte).base();
     for (auto token = tokens.begin(); token != prefix_end; ++token) made_.prefix_ += token->byte;
     made_.literal_ = prefix_end == tokens.end();
     if (made_.literal_) return;
+    if (tokens.front().kind == Kind::folders && tokens.back().kind == Kind::everything &&
+        std::all_of(tokens.begin() + 1, tokens.end() - 1, is_byte)) {
+      made_.inside_ = "/";
+      for (auto token = tokens.begin() + 1; token != tokens.end() - 1; ++token) made_.inside_ += token->byte;
+    }
+    auto suffix_begin = std::find_if_not(tokens.rbegin(), tokens.rend(), is_byte).base();
     for (auto token = suffix_begin; token != tokens.end(); ++token) made_.suffix_ += token->byte;
-    made_.leading_folders_ = tokens.front().kind == Kind::folders && suffix_begin == tokens.begin() + 1;
   }
 
   std::string_view rest_;
@@ -116,14 +131,19 @@ class PathPattern::Compiler {
 /// The set of tokens that may come next, as bits; bit tokens_.size() means matched.
 class PathPattern::Run {
  public:
-  explicit Run(const PathPattern& pattern)
-      : pattern_(pattern), now_(pattern.tokens_.size() / 64 + 1), next_(now_.size()) {
+  explicit Run(const PathPattern& pattern) : pattern_(pattern), words_(pattern.tokens_.size() / 64 + 1) {
+    if (words_ > kInlineWords) {
+      many_.resize(words_ * 2);
+      now_ = many_.data();
+      next_ = now_ + words_;
+    }
     enter(0);
-    now_.swap(next_);
+    std::swap(now_, next_);
   }
+  Run(const Run&) = delete;
 
   bool alive() const {
-    return std::any_of(now_.begin(), now_.end(), [](std::uint64_t word) { return word != 0; });
+    return std::any_of(now_, now_ + words_, [](std::uint64_t word) { return word != 0; });
   }
   bool matched() const { return (now_[pattern_.tokens_.size() / 64] >> pattern_.tokens_.size() % 64 & 1) != 0; }
 
@@ -140,18 +160,18 @@ class PathPattern::Run {
   void feed_character(std::string_view bytes, char32_t value) {
     std::vector<std::size_t> after;
     for (std::size_t i = 0; i < bytes.size(); ++i) {
-      std::fill(next_.begin(), next_.end(), 0);
+      std::fill(next_, next_ + words_, 0);
       for_each_now([&](std::size_t state) { step(state, bytes[i], i == 0, bytes.size(), value, after); });
       if (i + 1 == bytes.size()) {
         for (std::size_t state : after) enter(state);
       }
-      now_.swap(next_);
+      std::swap(now_, next_);
     }
   }
 
   template <class Visit>
   void for_each_now(Visit visit) {
-    for (std::size_t word = 0; word < now_.size(); ++word) {
+    for (std::size_t word = 0; word < words_; ++word) {
       for (std::uint64_t bits = now_[word]; bits != 0; bits &= bits - 1) {
         auto state = word * 64 + static_cast<std::size_t>(__builtin_ctzll(bits));
         if (state < pattern_.tokens_.size()) visit(state);
@@ -201,8 +221,12 @@ class PathPattern::Run {
     }
   }
 
+  static constexpr std::size_t kInlineWords = 2;
   const PathPattern& pattern_;
-  std::vector<std::uint64_t> now_, next_;
+  std::size_t words_;
+  std::uint64_t few_[2 * kInlineWords] = {};
+  std::vector<std::uint64_t> many_;  ///< Instead of few_ for very long patterns.
+  std::uint64_t *now_ = few_, *next_ = few_ + kInlineWords;
 };
 
 std::optional<PathPattern> PathPattern::compile(std::string_view pattern, DoubleStar double_star) {
@@ -222,13 +246,16 @@ bool PathPattern::matches_tokens(std::string_view path) const {
 }
 
 bool PathPattern::matches(std::string_view path) const {
+  if (name_only_) path.remove_prefix(path.rfind('/') + 1);
   if (literal_) return path == prefix_;
+  if (!inside_.empty())
+    return path.starts_with(std::string_view(inside_).substr(1)) || path.find(inside_) != std::string_view::npos;
   if (!path.starts_with(prefix_) || !path.ends_with(suffix_)) return false;
-  if (leading_folders_) return path.size() == suffix_.size() || path[path.size() - suffix_.size() - 1] == '/';
   return matches_tokens(path);
 }
 
 bool PathPattern::may_match_below(std::string_view path) const {
+  if (name_only_) return true;
   Run run(*this);
   run.feed(path);
   run.feed("/");

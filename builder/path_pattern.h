@@ -54,9 +54,10 @@ class PathPattern {
 
   std::vector<Token> tokens_;
   std::vector<Group> groups_;
-  std::string prefix_, suffix_;   ///< Literal bytes that every match begins and ends with.
-  bool literal_ = false;          ///< No wildcard: the path must equal prefix_.
-  bool leading_folders_ = false;  ///< "**/" and then only literal bytes: suffix_.
+  std::string prefix_, suffix_;  ///< Literal bytes that every match begins and ends with.
+  bool literal_ = false;         ///< No wildcard: the path must equal prefix_.
+  std::string inside_;           ///< "**/text**" alone: what stands in the path, with a "/" before; else "".
+  bool name_only_ = false;       ///< "**/" and then no "/": all the rest is about the path's last component.
 };
 
 }  // namespace imgb
