@@ -51,7 +51,7 @@ class Running {
 
  private:
   friend class Sandbox;
-  friend Running exec_into(pid_t, const struct ExecSpec&, const StepIo&);
+  friend Running exec_into(pid_t, const ExecSpec&, const StepIo&);
   struct State;
   explicit Running(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
@@ -90,15 +90,6 @@ class Sandbox {
 };
 
 /// `imgb exec`: one more process in the world whose process 1 has the number `pid`.
-struct ExecSpec {
-  std::vector<std::string> argv, env;
-  RootedPath cwd;
-  UserIds user;
-  Security security = Security::standard;
-  std::vector<std::string> add_capabilities, drop_capabilities;
-  bool no_new_privileges = false;
-  bool tty = false;
-};
 Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io);
 
 }  // namespace imgb

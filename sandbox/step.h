@@ -34,11 +34,13 @@ struct BindMount {     ///< A folder or file, attached from its O_PATH fd and ne
   RootedPath target;
   bool read_only = true;
   bool discard_writes = false;  ///< RUN --mount=type=bind,rw: an overlay over the source that is thrown away (V34).
+  bool recursive = false;       ///< With what is mounted below the source (run -v).
 };
 struct TmpfsMount {
   RootedPath target;
   std::optional<std::uint64_t> size_bytes;
   std::uint32_t mode = 01777;
+  bool executable = false;  ///< Programs on it may be run.
 };
 struct SecretFile {  ///< Content on a tmpfs of its own; leaves nothing on disk (V49, V50).
   RootedPath target;
@@ -85,6 +87,17 @@ struct StepSpec {
   std::vector<std::pair<std::string, std::string>> extra_hosts;  ///< name, address
   std::optional<std::string> resolv_conf;  ///< Unset: made from the host's, as the network mode needs.
   Limits limits;
+  bool tty = false;
+};
+
+/// `imgb exec`: one more process in a running world.
+struct ExecSpec {
+  std::vector<std::string> argv, env;
+  RootedPath cwd;
+  UserIds user;
+  Security security = Security::standard;
+  std::vector<std::string> add_capabilities, drop_capabilities;
+  bool no_new_privileges = false;
   bool tty = false;
 };
 

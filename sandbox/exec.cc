@@ -1,0 +1,83 @@
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "core/base/error.h"
+#include "sandbox/control.h"
+#include "sandbox/host_labels.h"
+#include "sandbox/plan.h"
+#include "sandbox/procfs.h"
+#include "sandbox/running.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/spawner.h"
+
+namespace imgb {
+namespace {
+
+struct NamespaceKind {
+  const char* name;
+  int flag;
+};
+constexpr std::array kKinds = std::to_array<NamespaceKind>({{"user", CLONE_NEWUSER},
+                                                            {"mnt", CLONE_NEWNS},
+                                                            {"pid", CLONE_NEWPID},
+                                                            {"net", CLONE_NEWNET},
+                                                            {"uts", CLONE_NEWUTS},
+                                                            {"ipc", CLONE_NEWIPC},
+                                                            {"cgroup", CLONE_NEWCGROUP}});
+
+/// Which of the world's namespaces are not our own: joining one's own user namespace is an error.
+int foreign_namespaces(const Procfs& proc, pid_t world) {
+  int flags = 0;
+  for (const NamespaceKind& kind : kKinds) {
+    struct stat theirs {
+    }, ours{};
+    Fd their_space = proc.open_namespace(world, kind.name), our_space = proc.open_namespace(::getpid(), kind.name);
+    if (::fstat(their_space.get(), &theirs) < 0 || ::fstat(our_space.get(), &ours) < 0)
+      throw_errno("looking at namespaces");
+    if (theirs.st_ino != ours.st_ino) flags |= kind.flag;
+  }
+  return flags;
+}
+
+}  // namespace
+
+Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
+  Fd world(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!world) throw_errno("the container's process {}", pid);
+  int namespaces = foreign_namespaces(Procfs::open(), pid);
+
+  PlanHost host;
+  host.apparmor_profile = find_apparmor_profile();
+  host.selinux_label = find_selinux_label();
+  ProcessPlan process = make_process_plan(spec, host);
+  std::string filter = spec.security == Security::insecure ? std::string() : compile_seccomp(process.capabilities);
+  std::string plan = render_for_stub(process, static_cast<std::uint64_t>(namespaces), filter);
+
+  SocketPair sockets = make_control_sockets();
+  Spawn spawn;
+  spawn.program = make_stub_program();
+  spawn.argv = {"imgb-init", "j-"};
+  spawn.fds = {{3, sockets.theirs.get()}};
+  auto running = std::make_unique<Running::State>();
+  running->joiner = Child::start(spawn);
+  running->pid = running->joiner->pid();
+  running->pidfd = running->joiner->pidfd().duplicate();
+  running->control = std::move(sockets.ours);
+  sockets.theirs.reset();
+
+  Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) throw_errno("opening /dev/null");
+  std::array stdio = {io.in, io.out, io.err};
+  for (int& one : stdio)
+    if (one < 0) one = null.get();
+  send_plan(running->control, plan, stdio, std::array{world.get()});
+  running->wait_for_start();
+  return Running(std::move(running));
+}
+
+}  // namespace imgb

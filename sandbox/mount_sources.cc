@@ -1,0 +1,131 @@
+#include "sandbox/mount_sources.h"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+Fd clone_tree(int place, bool recursive, std::string_view what) {
+  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? unsigned{AT_RECURSIVE} : 0u);
+  Fd mount(::open_tree(place, "", flags));
+  if (!mount) throw_errno("binding {}", what);
+  return mount;
+}
+
+bool set_attributes(const Fd& mount, MountAttributes set, int user_namespace, bool recursive) {
+  mount_attr attributes{};
+  attributes.attr_set = set;
+  if (user_namespace >= 0) {
+    attributes.attr_set |= MOUNT_ATTR_IDMAP;
+    attributes.userns_fd = static_cast<std::uint64_t>(user_namespace);
+  }
+  unsigned flags = AT_EMPTY_PATH | (recursive ? unsigned{AT_RECURSIVE} : 0u);
+  return attributes.attr_set == 0 || ::mount_setattr(mount.get(), "", flags, &attributes, sizeof attributes) == 0;
+}
+
+struct KnownDevice {
+  std::string_view name;
+  unsigned major, minor;
+};
+constexpr std::array kDevices = std::to_array<KnownDevice>(
+    {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}});
+
+Fd open_host(const char* path, int flags) {
+  Fd fd(::open(path, flags | O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) throw_errno("opening {}", path);
+  return fd;
+}
+
+class Opener {
+ public:
+  Opener(const SandboxPlan& plan, const StepSpec& spec, int user_namespace, std::vector<std::string>& warnings)
+      : plan_(plan), spec_(spec), user_namespace_(user_namespace), warnings_(warnings) {}
+
+  std::vector<Fd> open() {
+    std::vector<Fd> all;
+    for (std::size_t i = 0; i < plan_.sources.size(); ++i) {
+      MountAttributes attributes = attributes_of(i);
+      all.push_back(std::visit([&](const auto& from) { return open_one(from, attributes); }, plan_.sources[i]));
+    }
+    return all;
+  }
+
+ private:
+  /// Attributes are set here, by who has the authority over the source's mount.
+  MountAttributes attributes_of(std::size_t source) const {
+    for (const MountOp& op : plan_.mounts)
+      if (const auto* attach = std::get_if<mount_op::Attach>(&op); attach && attach->source == source)
+        return attach->attributes;
+    return 0;
+  }
+
+  Fd open_one(const source::Snapshots&, MountAttributes attributes) {
+    const Dir& snapshots = *spec_.root.snapshots;
+    Fd mount = clone_tree(snapshots.fd().get(), false, snapshots.name());
+    if (set_attributes(mount, attributes, user_namespace_, false)) return mount;
+    SystemError error(errno, fmt::format("idmapped mount of {}", snapshots.name()));
+    error.set_hint("put the store on ext4, xfs, btrfs or tmpfs (Linux 6.3), or use --security=compat");
+    throw error;
+  }
+
+  Fd open_one(const source::Device& device, MountAttributes attributes) {
+    std::string path = "/dev/" + device.name;
+    Fd place = open_host(path.c_str(), 0);
+    struct stat info {};
+    if (::fstat(place.get(), &info) < 0) throw_errno("looking at {}", path);
+    for (const KnownDevice& known : kDevices) {
+      if (known.name != device.name) continue;
+      if (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(known.major, known.minor)) break;
+      Fd mount = clone_tree(place.get(), false, path);
+      if (!set_attributes(mount, attributes, -1, false)) throw_errno("binding {}", path);
+      return mount;
+    }
+    throw_error(ErrorKind::denied, "{} of this host is not the device of that name", path);
+  }
+
+  Fd open_one(const source::HostSys&, MountAttributes attributes) { return open_all("/sys", attributes); }
+  Fd open_one(const source::HostDevices&, MountAttributes attributes) { return open_all("/dev", attributes); }
+
+  /// With what is mounted below it: in a namespace whose mounts are locked together a part cannot be had.
+  Fd open_all(const char* path, MountAttributes attributes) {
+    Fd mount = clone_tree(open_host(path, O_DIRECTORY).get(), true, path);
+    if (!set_attributes(mount, attributes, -1, true)) throw_errno("binding {}", path);
+    return mount;
+  }
+
+  Fd open_one(const source::Bind& from, MountAttributes attributes) {
+    const auto& bind = std::get<BindMount>(spec_.mounts.at(from.mount));
+    const std::string& what = bind.target.str();
+    Fd mount = clone_tree(bind.source_fd, bind.recursive, what);
+    if (set_attributes(mount, attributes, user_namespace_, bind.recursive)) return mount;
+    if (user_namespace_ < 0) throw_errno("binding {}", what);
+    // A file system without idmapped mounts, or one that is idmapped already: owners show as nobody.
+    if (!set_attributes(mount, attributes, -1, bind.recursive)) throw_errno("binding {}", what);
+    warnings_.push_back(
+        fmt::format("{}: its file system takes no idmapped mounts, so owners show as nobody and cannot be set", what));
+    return mount;
+  }
+
+  const SandboxPlan& plan_;
+  const StepSpec& spec_;
+  int user_namespace_;
+  std::vector<std::string>& warnings_;
+};
+
+}  // namespace
+
+std::vector<Fd> open_mount_sources(const SandboxPlan& plan, const StepSpec& spec, int user_namespace,
+                                   std::vector<std::string>& warnings) {
+  return Opener(plan, spec, user_namespace, warnings).open();
+}
+
+}  // namespace imgb

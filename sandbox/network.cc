@@ -1,0 +1,176 @@
+#include "sandbox/network.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "core/base/error.h"
+#include "core/base/process.h"
+#include "core/base/text.h"
+#include "sandbox/control.h"
+#include "sandbox/spawner.h"
+#include "sandbox/stub/wire.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::chrono::seconds kStartLimit{10};
+constexpr std::size_t kMaxAnswerBytes = 4096;
+constexpr const char* kSlirpResolver = "10.0.2.3";
+
+/// A folder in memory without a name: for a socket that two processes meet at by descriptors alone.
+Fd make_unnamed_folder() {
+  Fd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+  if (!context || ::fsconfig(context.get(), FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
+      ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
+    throw_errno("a folder in memory");
+  Fd folder(::fsmount(context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+  if (!folder) throw_errno("a folder in memory");
+  return folder;
+}
+
+Fd make_network_namespace(int user_namespace) {
+  SocketPair sockets = make_control_sockets();
+  Spawn spawn;
+  spawn.program = make_stub_program();
+  spawn.argv = {"imgb-init", user_namespace >= 0 ? "nu" : "n-"};
+  spawn.fds = {{3, sockets.theirs.get()}};
+  if (user_namespace >= 0) spawn.fds.emplace(4, user_namespace);
+  Child child = Child::start(spawn);
+  sockets.theirs.reset();
+  auto message = receive_message(sockets.ours, true);
+  child.wait();
+  if (message && static_cast<stub::Report>(message->bytes[0]) == stub::Report::started && !message->descriptors.empty())
+    return std::move(message->descriptors[0]);
+  if (!message) throw_error(ErrorKind::internal, "no network namespace was made");
+  auto failure = message->value<stub::FailureReport>(1);
+  throw SystemError(failure.error, message->bytes.substr(1 + sizeof failure));
+}
+
+/// False: `limit` has passed, or the other side was closed without a word.
+bool wait_for_word(const Fd& pipe, std::chrono::milliseconds limit) {
+  pollfd ready{pipe.get(), POLLIN, 0};
+  int got;
+  do got = ::poll(&ready, 1, static_cast<int>(limit.count()));
+  while (got < 0 && errno == EINTR);
+  char word;
+  return got > 0 && ::read(pipe.get(), &word, 1) == 1;
+}
+
+}  // namespace
+
+std::string_view name_of(NetworkHelper helper) {
+  return helper == NetworkHelper::slirp4netns ? "slirp4netns" : "pasta";
+}
+
+struct PrivateNetwork::State {
+  Fd name_space, api_folder;
+  Pipe lifeline;  ///< The helper ends when we close our end, or are killed.
+  std::optional<Child> helper;
+  NetworkHelper kind = NetworkHelper::slirp4netns;
+  std::vector<PortForward> forwards;
+
+  bool start_slirp(const std::string& program, int user_namespace, bool confined);
+  nlohmann::json ask(const nlohmann::json& question) const;
+  void forward(PortForward port);
+};
+
+bool PrivateNetwork::State::start_slirp(const std::string& program, int user_namespace, bool confined) {
+  Pipe ready = make_pipe();
+  lifeline = make_pipe();
+  api_folder = make_unnamed_folder();
+  Spawn spawn;
+  spawn.argv = {program,        "--configure", "--mtu=65520",      "--disable-host-loopback",
+                "--ready-fd=3", "--exit-fd=6", "--netns-type=path"};
+  if (confined) spawn.argv.insert(spawn.argv.end(), {"--enable-sandbox", "--enable-seccomp"});
+  if (user_namespace >= 0) spawn.argv.push_back("--userns-path=/proc/self/fd/5");
+  spawn.argv.insert(spawn.argv.end(), {"--api-socket=/proc/self/fd/7/s", "/proc/self/fd/4", "tap0"});
+  spawn.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+  spawn.fds = {{3, ready.write.get()}, {4, name_space.get()}, {6, lifeline.read.get()}, {7, api_folder.get()}};
+  if (user_namespace >= 0) spawn.fds.emplace(5, user_namespace);
+  spawn.die_with_parent = false;  // that is the thread, which may end before the network; the lifeline is the process's
+  helper = Child::start(spawn);
+  ready.write.reset();
+  lifeline.read.reset();
+  return wait_for_word(ready.read, kStartLimit);
+}
+
+nlohmann::json PrivateNetwork::State::ask(const nlohmann::json& question) const {
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}/s", api_folder.get());
+  if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
+    throw_errno("talking to slirp4netns");
+  write_all(socket, question.dump(), "slirp4netns");
+  ::shutdown(socket.get(), SHUT_WR);
+  return nlohmann::json::parse(read_all(socket, kMaxAnswerBytes, "slirp4netns"), nullptr, false);
+}
+
+namespace {
+
+/// A port of that address that nobody listens at.
+std::uint16_t find_free_port(const PortForward& port) {
+  Fd socket(::socket(AF_INET, (port.udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  socklen_t size = sizeof address;
+  if (!socket || ::inet_pton(AF_INET, port.host_address.c_str(), &address.sin_addr) != 1 ||
+      ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) < 0 ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0)
+    throw_errno("looking for a free port at {}", port.host_address);
+  return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+void PrivateNetwork::State::forward(PortForward port) {
+  if (port.host_port == 0) port.host_port = find_free_port(port);
+  nlohmann::json answer = ask({{"execute", "add_hostfwd"},
+                               {"arguments",
+                                {{"proto", port.udp ? "udp" : "tcp"},
+                                 {"host_addr", port.host_address},
+                                 {"host_port", port.host_port},
+                                 {"guest_port", port.container_port}}}});
+  if (answer.is_discarded() || !answer.contains("return"))
+    throw_error(ErrorKind::unavailable, "port {} of {} cannot be had: is it in use?", port.host_port,
+                port.host_address);
+  forwards.push_back(std::move(port));
+}
+
+PrivateNetwork PrivateNetwork::create(int user_namespace, const std::vector<PortForward>& ports) {
+  auto program = find_program("slirp4netns");
+  if (!program)
+    throw Error(ErrorKind::unsupported, "no slirp4netns for a private network")
+        .set_hint("install the package slirp4netns, or use --network=host or --network=none");
+  auto state = std::make_unique<State>();
+  state->name_space = make_network_namespace(user_namespace);
+  // Its own confinement needs rights that not every container gives; the network is private without it too.
+  if (!state->start_slirp(*program, user_namespace, true)) {
+    state->helper.reset();
+    if (!state->start_slirp(*program, user_namespace, false))
+      throw Error(ErrorKind::unsupported, "slirp4netns does not start on this host")
+          .set_hint("/dev/net/tun must be there and usable; or use --network=host or --network=none");
+  }
+  for (const PortForward& port : ports) state->forward(port);
+  return PrivateNetwork(std::move(state));
+}
+
+PrivateNetwork::PrivateNetwork(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PrivateNetwork::PrivateNetwork(PrivateNetwork&&) noexcept = default;
+PrivateNetwork& PrivateNetwork::operator=(PrivateNetwork&&) noexcept = default;
+PrivateNetwork::~PrivateNetwork() = default;
+
+const Fd& PrivateNetwork::name_space() const { return state_->name_space; }
+NetworkHelper PrivateNetwork::helper() const { return state_->kind; }
+std::string PrivateNetwork::resolver() const { return kSlirpResolver; }
+const std::vector<PortForward>& PrivateNetwork::forwards() const { return state_->forwards; }
+
+}  // namespace imgb

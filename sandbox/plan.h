@@ -1,0 +1,178 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "core/base/rooted_path.h"
+#include "sandbox/step.h"
+
+namespace imgb {
+
+/// Everything a step's process will see, as plain data: made by a pure function, written down for the stub, compared in
+/// tests. security.md 3.
+
+/// Where a mount comes from that the host side must open; the stub gets it as a descriptor, by its place in the list.
+namespace source {
+struct Snapshots {
+  friend bool operator==(const Snapshots&, const Snapshots&) = default;
+};
+struct Device {
+  std::string name;  ///< "null": /dev/null of the host, checked to be what it should be.
+  friend bool operator==(const Device&, const Device&) = default;
+};
+struct HostSys {  ///< The host's /sys, where a network namespace of the host forbids a fresh one.
+  friend bool operator==(const HostSys&, const HostSys&) = default;
+};
+struct HostDevices {  ///< The host's /dev, for insecure steps.
+  friend bool operator==(const HostDevices&, const HostDevices&) = default;
+};
+struct Bind {
+  std::size_t mount = 0;  ///< Which of StepSpec::mounts.
+  bool writable = false;
+  friend bool operator==(const Bind&, const Bind&) = default;
+};
+}  // namespace source
+using MountSource = std::variant<source::Snapshots, source::Device, source::HostSys, source::HostDevices, source::Bind>;
+
+/// MOUNT_ATTR_* of mount_setattr(2).
+using MountAttributes = std::uint32_t;
+
+namespace mount_op {
+struct Overlay {  ///< The root file system.
+  std::size_t source = 0;
+  std::string upper, work;  ///< Empty: writes go to memory.
+  MountAttributes attributes = 0;
+  std::vector<std::string> lower;  ///< Top first.
+  friend bool operator==(const Overlay&, const Overlay&) = default;
+};
+struct FileSystem {
+  RootedPath target;
+  std::string type;
+  MountAttributes attributes = 0;
+  std::vector<std::pair<std::string, std::string>> options;
+  bool optional = false;      ///< A kernel without it is no error (mqueue).
+  bool follow_links = false;  ///< Symbolic links on the way to the target are followed inside the root.
+  friend bool operator==(const FileSystem&, const FileSystem&) = default;
+};
+struct Attach {
+  RootedPath target;
+  std::size_t source = 0;
+  bool folder = true;
+  MountAttributes attributes = 0;
+  bool follow_links = false;
+  friend bool operator==(const Attach&, const Attach&) = default;
+};
+struct ThrowAway {  ///< Writable view of a source whose changes are dropped (V34).
+  RootedPath target;
+  std::size_t source = 0;
+  bool folder = true;
+  friend bool operator==(const ThrowAway&, const ThrowAway&) = default;
+};
+struct File {
+  RootedPath target;
+  std::uint32_t mode = 0644, uid = 0, gid = 0;
+  MountAttributes attributes = 0;
+  std::string content;
+  friend bool operator==(const File&, const File&) = default;
+};
+struct Socket {  ///< A socket in memory, whose connections are relayed to SocketMount number `relay`.
+  RootedPath target;
+  std::uint32_t mode = 0600, uid = 0, gid = 0;
+  std::size_t relay = 0;
+  friend bool operator==(const Socket&, const Socket&) = default;
+};
+struct Mask {  ///< Hidden by the null device or an empty folder; a missing path is fine.
+  RootedPath path;
+  friend bool operator==(const Mask&, const Mask&) = default;
+};
+struct MaskEach {  ///< Mask of folder/prefix*/name.
+  RootedPath folder;
+  std::string prefix, name;
+  friend bool operator==(const MaskEach&, const MaskEach&) = default;
+};
+struct ReadOnly {  ///< A missing path is fine.
+  RootedPath path;
+  friend bool operator==(const ReadOnly&, const ReadOnly&) = default;
+};
+struct Symlink {
+  RootedPath path;
+  std::string text;
+  friend bool operator==(const Symlink&, const Symlink&) = default;
+};
+struct Folder {
+  RootedPath path;
+  std::uint32_t mode = 0755, uid = 0, gid = 0;
+  friend bool operator==(const Folder&, const Folder&) = default;
+};
+}  // namespace mount_op
+using MountOp = std::variant<mount_op::Overlay, mount_op::FileSystem, mount_op::Attach, mount_op::ThrowAway,
+                             mount_op::File, mount_op::Socket, mount_op::Mask, mount_op::MaskEach, mount_op::ReadOnly,
+                             mount_op::Symlink, mount_op::Folder>;
+
+struct ResourceLimit {
+  int resource = 0;  ///< RLIMIT_*
+  std::uint64_t soft = 0, hard = 0;
+  bool required = true;  ///< False: as much of it as the host allows.
+  friend bool operator==(const ResourceLimit&, const ResourceLimit&) = default;
+};
+
+/// What one process becomes before it executes its program.
+struct ProcessPlan {
+  std::vector<std::string> argv, env;
+  RootedPath cwd;
+  std::uint32_t uid = 0, gid = 0;
+  std::vector<std::uint32_t> groups;
+  std::uint64_t capabilities = 0;  ///< Bounding set, and permitted and effective for uid 0; one bit each.
+  bool no_new_privileges = false;
+  bool tty = false;
+  std::vector<ResourceLimit> limits;
+  std::string apparmor_profile, selinux_label;  ///< Empty: none.
+  friend bool operator==(const ProcessPlan&, const ProcessPlan&) = default;
+};
+
+struct SandboxPlan {
+  bool user_namespace = true;
+  NetworkMode network = NetworkMode::isolated;
+  std::string hostname;
+  std::vector<MountSource> sources;
+  std::vector<MountOp> mounts;  ///< Applied in order.
+  bool read_only_root = false;  ///< Set when all else is done.
+  ProcessPlan process;
+  bool filter = true;  ///< The seccomp list for process.capabilities.
+  friend bool operator==(const SandboxPlan&, const SandboxPlan&) = default;
+};
+
+/// What of the host decides about a plan.
+struct PlanHost {
+  bool user_namespaces = true;
+  bool cgroup2 = true;           ///< A version 2 tree can be shown inside.
+  std::string apparmor_profile;  ///< Loaded container profile; empty: none.
+  std::string selinux_label;     ///< Of container processes; empty: SELinux is off.
+  std::string resolv_conf;       ///< For StepSpec::resolv_conf unset.
+  std::set<std::size_t> files;   ///< Which of StepSpec::mounts bind something that is no folder.
+};
+
+/// Pure. Errors: usage (unknown capability or limit), input (a mount target that no step may have: V29).
+SandboxPlan make_plan(const StepSpec& spec, const PlanHost& host);
+ProcessPlan make_process_plan(const ExecSpec& spec, const PlanHost& host);
+/// The bytes the stub reads (sandbox/stub/wire.h). `filter`: the compiled seccomp program, empty for none.
+std::string render_for_stub(const SandboxPlan& plan, std::string_view filter);
+/// For one more process in a running world: the CLONE_NEW* of the namespaces to join first.
+std::string render_for_stub(const ProcessPlan& process, std::uint64_t namespaces, std::string_view filter);
+
+std::uint64_t all_capabilities();
+/// Docker's 14.
+std::uint64_t default_capabilities();
+/// `base` with names added and dropped, "ALL" included, with or without "CAP_". Error(usage) for unknown names.
+std::uint64_t change_capabilities(std::uint64_t base, const std::vector<std::string>& add,
+                                  const std::vector<std::string>& drop);
+/// /etc/resolv.conf for a step: the host's text without name servers that it could not reach; `resolver` instead when
+/// none is left or the network is private.
+std::string resolv_conf_for(std::string_view host_text, std::string_view resolver);
+std::string hosts_for(std::string_view hostname, const std::vector<std::pair<std::string, std::string>>& extra);
+
+}  // namespace imgb

@@ -1,0 +1,252 @@
+#include "sandbox/running.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "sandbox/control.h"
+
+namespace imgb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kGrace{1000};  ///< Between SIGTERM and SIGKILL when a step is cancelled.
+constexpr std::size_t kOutputChunk = 64 * 1024;
+/// What a pipe can hold at most when its writers are dead; more comes from someone who got away with the other end.
+constexpr std::size_t kMaxLeftover = 1 << 20;
+
+/// Becomes readable when the token is stopped.
+class StopEvent {
+ public:
+  explicit StopEvent(std::stop_token stop)
+      : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), callback_(std::move(stop), [this] { fire(); }) {
+    if (!event_) throw_errno("event");
+  }
+  int get() const { return event_.get(); }
+
+ private:
+  void fire() {
+    std::uint64_t one = 1;
+    while (::write(event_.get(), &one, sizeof one) < 0 && errno == EINTR) continue;
+  }
+  Fd event_;
+  std::stop_callback<std::function<void()>> callback_;
+};
+
+int milliseconds_until(std::optional<Clock::time_point> deadline) {
+  if (!deadline) return -1;
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(0, left));
+}
+
+/// Reads once what is there. False: end of file, or nothing there.
+bool read_into(int from, Sink& sink, std::vector<std::byte>& buffer) {
+  ssize_t size = ::read(from, buffer.data(), buffer.size());
+  if (size <= 0) return size < 0 && errno == EINTR;
+  sink.write(std::span(buffer).first(static_cast<std::size_t>(size)));
+  return true;
+}
+
+}  // namespace
+
+Running::State::~State() {
+  if (pid < 0) return;
+  if (!over) {
+    kill_all();
+    pollfd ended{pidfd.get(), POLLIN, 0};
+    while (::poll(&ended, 1, -1) < 0 && errno == EINTR) continue;
+  }
+  remove_traces();
+}
+
+void Running::State::kill_all() const noexcept { ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0); }
+
+void Running::State::send_signal(int number) const noexcept {
+  stub::Signal signal{number};
+  ::send(control.get(), &signal, sizeof signal, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void Running::State::throw_failure(const StubMessage& message) const {
+  auto failure = message.value<stub::FailureReport>(1);
+  std::string text = printable(
+      std::string_view(message.bytes).substr(std::min(message.bytes.size(), 1 + sizeof(stub::FailureReport))));
+  switch (failure.kind) {
+    case stub::Failure::no_program:
+      throw Error(ErrorKind::not_found, fmt::format("{}: {}", text, std::strerror(failure.error)));
+    case stub::Failure::not_executable:
+      throw Error(ErrorKind::denied, fmt::format("{}: {}", text, std::strerror(failure.error)));
+    case stub::Failure::bad_target:
+      throw Error(ErrorKind::input, fmt::format("{}: {}", text, std::strerror(failure.error)));
+    case stub::Failure::system:
+      break;
+  }
+  throw SystemError(failure.error, "sandbox: " + text);
+}
+
+void Running::State::take_report(StubMessage message) {
+  std::string_view body = std::string_view(message.bytes).substr(1);
+  switch (static_cast<stub::Report>(message.bytes[0])) {
+    case stub::Report::stub:
+      stubs.push_back(RootedPath::clean(body));
+      return;
+    case stub::Report::terminal:
+      if (!message.descriptors.empty()) terminal = std::move(message.descriptors[0]);
+      return;
+    case stub::Report::socket:
+      for (const auto& [number, host_socket] : relay_targets)
+        if (number == message.value<std::uint32_t>(1) && !message.descriptors.empty())
+          relays.emplace_back(std::move(message.descriptors[0]), host_socket);
+      return;
+    case stub::Report::started:
+      started = true;
+      return;
+    case stub::Report::exited: {
+      auto report = message.value<stub::ExitReport>(1);
+      status = ExitStatus{report.code, report.signal};
+      return;
+    }
+    case stub::Report::failed:
+      throw_failure(message);
+  }
+}
+
+void Running::State::wait_for_start() {
+  while (!started) {
+    auto message = receive_message(control, true);
+    if (!message)
+      throw Error(ErrorKind::system, "the sandbox's process 1 was killed while it was set up")
+          .set_hint("is the memory limit too low?");
+    take_report(std::move(*message));
+  }
+}
+
+void Running::State::take_reports() {
+  while (auto message = receive_message(control, false)) take_report(std::move(*message));
+}
+
+bool Running::State::wait_for_end(std::stop_token stop, int output, Sink* sink,
+                                  std::optional<std::chrono::milliseconds> limit) {
+  StopEvent stopped(stop);
+  std::vector<std::byte> buffer(sink ? kOutputChunk : 0);
+  std::optional<Clock::time_point> deadline, kill_at;
+  if (limit) deadline = Clock::now() + *limit;
+  pollfd watched[3] = {{pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {output, POLLIN, 0}};
+  for (;;) {
+    if (::poll(watched, 3, milliseconds_until(kill_at ? kill_at : deadline)) < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("waiting for a step");
+    }
+    if (watched[2].revents && !read_into(output, *sink, buffer)) watched[2].fd = -1;
+    if (watched[1].revents) {
+      watched[1].fd = -1;
+      watched[1].revents = 0;
+      kill_at = Clock::now() + kGrace;
+      send_signal(SIGTERM);
+    }
+    if (kill_at && Clock::now() >= *kill_at) kill_all();
+    if (watched[0].revents) break;
+    if (deadline && !kill_at && Clock::now() >= *deadline) return false;
+  }
+  // Every process of the world is dead: what is in the pipe is all there is. Its end may be far, if an end was passed
+  // on.
+  if (output >= 0) {
+    ::fcntl(output, F_SETFL, O_NONBLOCK);
+    for (std::size_t left = kMaxLeftover / kOutputChunk; left > 0 && read_into(output, *sink, buffer);) --left;
+  }
+  over = true;
+  return true;
+}
+
+StepResult Running::State::result() {
+  take_reports();
+  relays.clear();
+  StepResult result;
+  if (joiner) joiner->wait();
+  result.status = status.value_or(ExitStatus{.signal = SIGKILL});
+  bool killed = result.status.signal == SIGKILL || result.status.code == 128 + SIGKILL;
+  if (killed && count_oom_kills) result.out_of_memory = count_oom_kills() > oom_kills_before;
+  result.stubs = stubs;
+  remove_traces();
+  pid = -1;
+  return result;
+}
+
+namespace {
+
+/// Takes away one mount target that the step left as it was made, and gives its folder back its time.
+void remove_stub(const Dir& upper, const RootedPath& path) {
+  try {
+    auto stub = upper.find_stat(path.relative(), Links::refuse);
+    if (!stub || (stub->type != FileType::directory && (stub->type != FileType::regular || stub->size_bytes))) return;
+    Dir parent = upper.open_dir(path.parent().relative());
+    struct stat before {};
+    if (::fstat(parent.fd().get(), &before) < 0) throw_errno("looking at {}", parent.name());
+    timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
+    if (parent.remove(path.name()) && ::utimensat(parent.fd().get(), "", times, AT_EMPTY_PATH) < 0)
+      throw_errno("setting the time of {}", parent.name());
+  } catch (const SystemError& e) {
+    // The step put something of its own there, or around it: that is part of its layer.
+    if (e.errno_value() != ENOTEMPTY && e.errno_value() != ELOOP && e.errno_value() != EXDEV &&
+        e.errno_value() != ENOTDIR)
+      throw;
+  }
+}
+
+}  // namespace
+
+void Running::State::remove_traces() noexcept {
+  if (!snapshots) return;
+  try {
+    Dir upper_dir = snapshots->open_dir(upper);
+    for (auto stub = stubs.rbegin(); stub != stubs.rend(); ++stub) remove_stub(upper_dir, *stub);
+    // The kernel marks the work folder of a volatile overlay as spent; the next step over this upper folder needs it.
+    snapshots->remove_tree(work + "/work");
+  } catch (const std::exception&) {
+    // The stubs are named in the result too: whoever makes a layer leaves them out.
+  }
+  snapshots.reset();
+}
+
+Running::Running(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Running::Running(Running&&) noexcept = default;
+Running& Running::operator=(Running&&) noexcept = default;
+Running::~Running() = default;
+
+pid_t Running::pid() const { return state_->pid; }
+const Fd& Running::terminal() const { return state_->terminal; }
+const Fd& Running::ended() const { return state_->pidfd; }
+void Running::signal(int number) const noexcept { state_->send_signal(number); }
+void Running::kill() const noexcept { state_->kill_all(); }
+
+void Running::resize_terminal(unsigned rows, unsigned columns) const {
+  winsize size{};
+  size.ws_row = static_cast<unsigned short>(rows);
+  size.ws_col = static_cast<unsigned short>(columns);
+  if (::ioctl(state_->terminal.get(), TIOCSWINSZ, &size) < 0) throw_errno("resizing the terminal");
+}
+
+StepResult Running::wait(std::stop_token stop) {
+  state_->wait_for_end(stop, -1, nullptr, std::nullopt);
+  StepResult result = state_->result();
+  if (stop.stop_requested()) throw Error(ErrorKind::cancelled, "cancelled");
+  return result;
+}
+
+std::optional<StepResult> Running::wait_for(std::chrono::milliseconds limit) {
+  if (!state_->wait_for_end({}, -1, nullptr, limit)) return std::nullopt;
+  return state_->result();
+}
+
+}  // namespace imgb

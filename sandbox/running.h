@@ -1,0 +1,51 @@
+#pragma once
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "sandbox/cgroup.h"
+#include "sandbox/launch.h"
+#include "sandbox/relay.h"
+#include "sandbox/stub/wire.h"
+
+namespace imgb {
+
+struct StubMessage;
+
+/// The inside of Running, which sandbox.cc and exec.cc fill.
+struct Running::State {
+  pid_t pid = -1;
+  Fd pidfd, control, terminal;
+  std::optional<Child> joiner;  ///< `imgb exec`: our child, whose end is the end.
+  std::unique_ptr<Cgroup> cgroup;
+  std::uint64_t oom_kills_before = 0;
+  std::function<std::uint64_t()> count_oom_kills;
+  std::list<SocketRelay> relays;
+  std::vector<std::pair<std::size_t, int>> relay_targets;  ///< Relay number, the host's socket; borrowed until started.
+  std::vector<RootedPath> stubs;
+  std::optional<Dir> snapshots;  ///< With upper and work: where stubs are removed in the end.
+  std::string upper, work;
+
+  bool started = false, over = false;
+  std::optional<ExitStatus> status;
+
+  ~State();
+  /// Reads reports until the program runs; throws what the stub says instead.
+  void wait_for_start();
+  /// What came by now, without waiting.
+  void take_reports();
+  void take_report(StubMessage message);
+  [[noreturn]] void throw_failure(const StubMessage& message) const;
+  void kill_all() const noexcept;
+  void send_signal(int number) const noexcept;
+  /// Waits for the end while `output` (a pipe, or -1) is read into `sink`. False: `limit` has passed.
+  bool wait_for_end(std::stop_token stop, int output, Sink* sink, std::optional<std::chrono::milliseconds> limit);
+  StepResult result();
+  void remove_traces() noexcept;
+};
+
+}  // namespace imgb

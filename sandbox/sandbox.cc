@@ -1,0 +1,230 @@
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/task.h"
+#include "sandbox/control.h"
+#include "sandbox/host_labels.h"
+#include "sandbox/launch.h"
+#include "sandbox/mount_sources.h"
+#include "sandbox/plan.h"
+#include "sandbox/procfs.h"
+#include "sandbox/running.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/spawner.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::uint64_t kMaxProcesses = 32768;  // security.md 3.8
+constexpr std::uint64_t kWorldFlags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
+
+/// An ordinary host file, or nothing.
+std::string host_text(const char* path) {
+  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
+  return file ? read_all(file, 1 << 20, path) : std::string();
+}
+
+/// Which mounts bind something that is no folder.
+std::set<std::size_t> find_file_mounts(const StepSpec& spec) {
+  std::set<std::size_t> files;
+  for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
+    const auto* bind = std::get_if<BindMount>(&spec.mounts[i]);
+    struct stat info {};
+    if (bind && ::fstat(bind->source_fd, &info) == 0 && !S_ISDIR(info.st_mode)) files.insert(i);
+  }
+  return files;
+}
+
+/// What a step may use is set from here where it takes the host's rights: no process of the world can raise a limit.
+void raise_limits(pid_t pid, const std::vector<ResourceLimit>& limits) {
+  for (const ResourceLimit& limit : limits) {
+    rlimit64 wanted{limit.soft, limit.hard};
+    // Refused where imgb has no right to: the stub then takes what it gets, or says that it cannot.
+    ::prlimit64(pid, static_cast<__rlimit_resource>(limit.resource), &wanted, nullptr);
+  }
+}
+
+struct StdioFds {
+  explicit StdioFds(const StepIo& io) : null(::open("/dev/null", O_RDWR | O_CLOEXEC)) {
+    if (!null) throw_errno("opening /dev/null");
+    all = {io.in, io.out, io.err};
+    for (int& one : all)
+      if (one < 0) one = null.get();
+  }
+  Fd null;
+  std::array<int, 3> all;
+};
+
+}  // namespace
+
+struct Sandbox::State {
+  explicit State(SandboxOptions given) : options(std::move(given)) {}
+
+  SandboxOptions options;
+  std::mutex mutex;
+  std::optional<Fd> stub;
+  std::optional<CgroupPlaces> places;
+  std::map<std::uint64_t, std::shared_ptr<const std::string>> filters;  ///< By capabilities.
+  struct Kind {
+    std::unique_ptr<Cgroup> cgroup;
+    std::unique_ptr<Spawner> spawner;  // after the cgroup that it is in
+  };
+  std::map<Security, Kind> kinds;
+  std::mutex network_mutex;
+  std::optional<PrivateNetwork> network;
+  std::string apparmor, selinux;
+  std::vector<std::string> warnings;
+  std::set<std::string> warned;
+
+  void warn(std::string text) {
+    if (warned.insert(text).second) warnings.push_back(std::move(text));
+  }
+
+  const CgroupPlaces& cgroup_places() {
+    if (!places) {
+      places = find_cgroup_places();
+      sweep_cgroups(*places);
+    }
+    return *places;
+  }
+
+  Spawner& spawner(Security security) {
+    std::lock_guard hold(mutex);
+    Kind& kind = kinds[security];
+    if (kind.spawner) return *kind.spawner;
+    if (!stub) {
+      stub = make_stub_program();
+      apparmor = find_apparmor_profile();
+      selinux = find_selinux_label();
+    }
+    Cgroup::Wants wants{.pids = kMaxProcesses, .no_devices = security == Security::compat, .required = false};
+    kind.cgroup = Cgroup::create(cgroup_places(), wants);
+    if (security == Security::compat && !kind.cgroup)
+      warn("this host gives imgb no device cgroup: device nodes that a step makes can be opened");
+    Spawner::Options how{.user_namespace = security == Security::standard, .cgroup = kind.cgroup.get()};
+    how.uids = step_id_map("uid_map");
+    how.gids = step_id_map("gid_map");
+    kind.spawner = std::make_unique<Spawner>(*stub, std::move(how));
+    return *kind.spawner;
+  }
+
+  std::shared_ptr<const std::string> filter(std::uint64_t capabilities) {
+    std::lock_guard hold(mutex);
+    auto& known = filters[capabilities];
+    if (!known) known = std::make_shared<const std::string>(compile_seccomp(capabilities));
+    return known;
+  }
+
+  const PrivateNetwork& private_network() {
+    std::lock_guard hold(network_mutex);
+    if (!network) {
+      const Fd& owner = spawner(Security::standard).user_namespace();
+      network = PrivateNetwork::create(owner.get(), options.ports);
+    }
+    return *network;
+  }
+
+  PlanHost host_for(const StepSpec& spec) {
+    PlanHost host;
+    host.cgroup2 = [&] {
+      std::lock_guard hold(mutex);
+      return cgroup_places().v2.has_value();
+    }();
+    host.apparmor_profile = apparmor;
+    host.selinux_label = selinux;
+    host.files = find_file_mounts(spec);
+    if (!spec.resolv_conf) {
+      std::string resolver = spec.network == NetworkMode::isolated ? private_network().resolver() : std::string();
+      host.resolv_conf = resolv_conf_for(host_text("/etc/resolv.conf"), resolver);
+    }
+    return host;
+  }
+
+  void limit(Running::State& running, const Limits& limits) {
+    std::lock_guard hold(mutex);
+    Cgroup::Wants wants{.memory_bytes = limits.memory_bytes, .pids = limits.pids, .cpus = limits.cpus};
+    if (wants.memory_bytes || wants.pids || wants.cpus) {
+      running.cgroup = Cgroup::create(cgroup_places(), wants);
+      running.cgroup->add(running.pid);
+    }
+    if (running.cgroup && wants.memory_bytes)
+      running.count_oom_kills = [group = running.cgroup.get()] { return group->oom_kills(); };
+    else
+      running.count_oom_kills = [places = cgroup_places()] { return own_oom_kills(places); };
+    running.oom_kills_before = running.count_oom_kills();
+  }
+
+  std::unique_ptr<Running::State> launch(const StepSpec& spec, const StepIo& io);
+};
+
+std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, const StepIo& io) {
+  Spawner& from = spawner(spec.security);
+  SandboxPlan plan = make_plan(spec, host_for(spec));
+  std::string bytes = render_for_stub(plan, plan.filter ? *filter(plan.process.capabilities) : std::string());
+  std::uint64_t flags = kWorldFlags | (plan.network == NetworkMode::none ? std::uint64_t{CLONE_NEWNET} : 0);
+  int network_fd = plan.network == NetworkMode::isolated ? private_network().name_space().get() : -1;
+
+  auto running = std::make_unique<Running::State>();
+  Spawner::World world = from.spawn(flags, network_fd);
+  running->pid = world.pid;
+  running->pidfd = std::move(world.pidfd);
+  running->control = std::move(world.control);
+  limit(*running, spec.limits);
+  raise_limits(running->pid, plan.process.limits);
+  std::vector<std::string> notes;
+  bool shifted = plan.user_namespace && !is_rootless();
+  std::vector<Fd> sources = open_mount_sources(plan, spec, shifted ? from.user_namespace().get() : -1, notes);
+  for (std::string& note : notes) {
+    std::lock_guard hold(mutex);
+    warn(std::move(note));
+  }
+  if (!spec.root.upper.empty()) {
+    running->snapshots = spec.root.snapshots->duplicate();
+    running->upper = spec.root.upper;
+    running->work = spec.root.work;
+  }
+  for (std::size_t i = 0; i < spec.mounts.size(); ++i)
+    if (const auto* socket = std::get_if<SocketMount>(&spec.mounts[i]))
+      running->relay_targets.emplace_back(i, socket->source_fd);
+  std::vector<int> descriptors;
+  for (const Fd& source : sources) descriptors.push_back(source.get());
+  StdioFds stdio(io);
+  send_plan(running->control, bytes, stdio.all, descriptors);
+  running->wait_for_start();
+  return running;
+}
+
+Sandbox::Sandbox(SandboxOptions options) : state_(std::make_unique<State>(std::move(options))) {}
+Sandbox::~Sandbox() = default;
+
+void Sandbox::warm_up(Security security, NetworkMode) { state_->spawner(security); }
+
+Running Sandbox::start(const StepSpec& spec, const StepIo& io) { return Running(state_->launch(spec, io)); }
+
+StepResult Sandbox::run(const StepSpec& spec, Sink& output, std::stop_token stop) {
+  throw_if_stopped(stop);
+  Pipe pipe = make_pipe();
+  auto running = state_->launch(spec, {.out = pipe.write.get(), .err = pipe.write.get()});
+  pipe.write.reset();
+  running->wait_for_end(stop, pipe.read.get(), &output, std::nullopt);
+  StepResult result = running->result();
+  throw_if_stopped(stop);
+  return result;
+}
+
+std::vector<std::string> Sandbox::take_warnings() {
+  std::lock_guard hold(state_->mutex);
+  return std::move(state_->warnings);
+}
+
+}  // namespace imgb

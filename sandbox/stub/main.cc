@@ -1,0 +1,167 @@
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cerrno>
+#include <csignal>
+
+#include "sandbox/stub/mounts.h"
+#include "sandbox/stub/network.h"
+#include "sandbox/stub/process.h"
+#include "sandbox/stub/system.h"
+
+/// The program that makes a step's world from inside: single-threaded and static, so that it may do what a threaded
+/// process may not between fork and exec. imgb starts one spawner per build; the spawner clones one process 1 per step.
+namespace imgb::stub {
+namespace {
+
+constexpr int kSocket = 3;  ///< Where imgb puts the socket.
+
+/// The plan and the descriptors that came with it.
+class Delivery {
+ public:
+  explicit Delivery(const Control& control) {
+    PlanHeader header;
+    std::size_t count = kMaxDescriptors;
+    if (receive(control.socket(), &header, sizeof header, descriptors_, count) != sizeof header || count < 4)
+      ::_exit(1);  // imgb has changed its mind, or is gone
+    count_ = count;
+    void* bytes = ::mmap(nullptr, header.plan_bytes, PROT_READ, MAP_PRIVATE, descriptors_[0], 0);
+    if (bytes == MAP_FAILED) control.fail("reading the plan");
+    begin_ = static_cast<const char*>(bytes);
+    end_ = begin_ + header.plan_bytes;
+  }
+  PlanReader reader(const Control& control) const { return {begin_, end_, control}; }
+  const int* stdio() const { return descriptors_ + 1; }
+  const int* sources() const { return descriptors_ + 4; }
+  std::size_t source_count() const { return count_ - 4; }
+
+ private:
+  int descriptors_[kMaxDescriptors];
+  std::size_t count_ = 0;
+  const char* begin_ = nullptr;
+  const char* end_ = nullptr;
+};
+
+void prepare_to_serve(const Control& control) {
+  control.check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "hiding process 1");
+  sigset_t watched;
+  ::sigemptyset(&watched);
+  ::sigaddset(&watched, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+  ::signal(SIGCHLD, SIG_DFL);  // the spawner ignores it
+}
+
+[[noreturn]] void run_main_process(PlanReader& plan, const Delivery& delivery, const Control& control) {
+  pid_t main_process = start_process(plan, delivery.stdio(), control);
+  drop_to_init(control);
+  for (int i = 0; i < 3; ++i) ::close(delivery.stdio()[i]);
+  control.report(Report::started, {});
+  serve(main_process, control);
+}
+
+/// Process 1 of a world.
+[[noreturn]] void be_init(int socket, int network, bool own_network) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  Control control(socket);
+  prepare_to_serve(control);
+  if (network >= 0) control.check(::setns(network, CLONE_NEWNET), "joining the network");
+  if (own_network && !raise_loopback()) control.fail("raising loopback");
+  if (network >= 0) ::close(network);
+  Delivery delivery(control);
+  PlanReader plan = delivery.reader(control);
+  std::string_view hostname = plan.text();
+  control.check(::sethostname(hostname.data(), hostname.size()), "setting the host name");
+  build_tree(plan, delivery.sources(), delivery.source_count(), control);
+  for (std::size_t i = 0; i < delivery.source_count(); ++i) ::close(delivery.sources()[i]);
+  run_main_process(plan, delivery, control);
+}
+
+SpawnReply spawn(const SpawnRequest& request, int socket, int network, int& pidfd) {
+  clone_args arguments{};
+  arguments.flags = request.clone_flags | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid == 0) {
+    ::close(kSocket);
+    be_init(socket, network, (request.clone_flags & CLONE_NEWNET) != 0);
+  }
+  return {static_cast<std::int32_t>(pid), pid < 0 ? errno : 0};
+}
+
+/// Makes the user namespace when asked to, then a world per request until imgb closes the socket.
+[[noreturn]] void be_spawner(bool user_namespace) {
+  ::signal(SIGCHLD, SIG_IGN);  // worlds tell of their end themselves
+  if (user_namespace) {
+    Hello hello = ::unshare(CLONE_NEWUSER) == 0 ? Hello::made : Hello::failed;
+    int error = hello == Hello::made ? 0 : errno;
+    send(kSocket, &hello, sizeof hello, {reinterpret_cast<const char*>(&error), sizeof error});
+    std::size_t none = 0;
+    if (receive(kSocket, &hello, sizeof hello, nullptr, none) <= 0 || hello != Hello::ready) ::_exit(1);
+    ::syscall(SYS_setgroups, 0, nullptr);  // forbidden in a single-id map
+    if (::syscall(SYS_setresgid, 0, 0, 0) < 0 || ::syscall(SYS_setresuid, 0, 0, 0) < 0) ::_exit(1);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // changing ids cleared it
+  }
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  for (;;) {
+    SpawnRequest request;
+    int descriptors[2] = {-1, -1};
+    std::size_t count = 2;
+    if (receive(kSocket, &request, sizeof request, descriptors, count) != sizeof request || count < 1) ::_exit(0);
+    int pidfd = -1;
+    SpawnReply reply = spawn(request, descriptors[0], descriptors[1], pidfd);
+    for (std::size_t i = 0; i < count; ++i) ::close(descriptors[i]);
+    send(kSocket, &reply, sizeof reply, {}, pidfd);
+    if (pidfd >= 0) ::close(pidfd);
+  }
+}
+
+/// One more process in a running world (`imgb exec`): the first source is a pidfd of its process 1.
+[[noreturn]] void be_joiner() {
+  Control control(kSocket);
+  Delivery delivery(control);
+  PlanReader plan = delivery.reader(control);
+  int spaces = static_cast<int>(plan.number());
+  int world = delivery.sources()[0];
+  control.check(::setns(world, spaces), "joining the container");
+  ::close(world);
+  pid_t inside = control.check(::fork(), "starting a process");  // a process namespace is for children
+  if (inside) {
+    int status;
+    while (::waitpid(inside, &status, 0) < 0 && errno == EINTR) continue;
+    ::_exit(0);
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  prepare_to_serve(control);
+  run_main_process(plan, delivery, control);
+}
+
+/// Makes a network namespace that belongs to the user namespace at descriptor 4, and hands it over.
+int make_network(bool join) {
+  Control control(kSocket);
+  if (join) control.check(::setns(kSocket + 1, CLONE_NEWUSER), "joining the user namespace");
+  control.check(::unshare(CLONE_NEWNET), "making a network namespace");
+  if (!raise_loopback()) control.fail("raising loopback");
+  if (!forbid_link_local()) control.fail("closing the way to link-local addresses");
+  int space = control.check(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), "opening the network namespace");
+  control.report(Report::started, {}, space);
+  return 0;
+}
+
+}  // namespace
+}  // namespace imgb::stub
+
+int main(int argc, char** argv) {
+  using namespace imgb::stub;
+  char mode = argc > 1 ? argv[1][0] : 0;
+  if (mode == static_cast<char>(Mode::spawner)) be_spawner(argv[1][1] == 'u');
+  if (mode == static_cast<char>(Mode::joiner)) be_joiner();
+  if (mode == static_cast<char>(Mode::network)) return make_network(argv[1][1] == 'u');
+  return 2;
+}

@@ -1,0 +1,20 @@
+#pragma once
+#include <sys/types.h>
+
+#include "sandbox/stub/system.h"
+
+namespace imgb::stub {
+
+/// The main process of a world: reads the process part of the plan, becomes what it says and executes the program.
+/// `stdio` are its 0, 1 and 2 (ignored with a terminal). Returns its pid when the program has been executed; a failure
+/// ends this process too, told by `control`.
+pid_t start_process(PlanReader& plan, const int* stdio, const Control& control);
+
+/// Process 1 keeps what it needs to signal and reap, and nothing else; no other process may look into it.
+void drop_to_init(const Control& control);
+
+/// Passes signals from `control` on to the main process, reaps orphans, reports the main process's end. Ends this
+/// process, and with it (as process 1) all that is left in the world; also when the other side of `control` is gone.
+[[noreturn]] void serve(pid_t main_process, const Control& control);
+
+}  // namespace imgb::stub

@@ -1,0 +1,78 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+/// How imgb speaks with its stub, the small static program that makes a step's world. Both come from one build, so the
+/// format has no version. Numbers are of this machine's byte order, texts a 32-bit length and the bytes.
+///
+/// Three sockets (SOCK_SEQPACKET):
+///   spawner   imgb <-> the spawner process, one per Sandbox and kind (descriptor 3): namespaces, then one SpawnRequest
+///             per world
+///   control   imgb <-> process 1 of one world: the plan and its descriptors, then Signals in and Reports out; end of
+///             file means that the other side is gone
+namespace imgb::stub {
+
+/// First letter of the stub's argv[1]; a "u" after it: with a user namespace.
+enum class Mode : char { spawner = 's', joiner = 'j', network = 'n' };
+
+/// Message of the spawner at its start: `made` when the user namespace exists; answered by one byte when it is mapped.
+enum class Hello : char { made = 'u', ready = 'r', failed = 'f' };
+
+struct SpawnRequest {  ///< With the control socket as descriptor, and the network namespace when join_network.
+  std::uint64_t clone_flags = 0;
+  std::uint32_t join_network = 0;
+};
+struct SpawnReply {  ///< With a pidfd when pid > 0.
+  std::int32_t pid = 0;
+  std::int32_t error = 0;  ///< errno
+};
+
+struct PlanHeader {  ///< With the plan (a memfd) as first descriptor, then those that the plan counts from 0.
+  std::uint64_t plan_bytes = 0;
+};
+/// To process 1: a signal for the main process.
+struct Signal {
+  std::int32_t number = 0;
+};
+
+enum class Report : char {
+  stub = 'p',      ///< A mount target that was made: its path follows.
+  terminal = 't',  ///< Our side of the terminal comes as descriptor.
+  socket = 'l',    ///< A listening socket comes as descriptor; 32-bit number of the relay follows.
+  started = 's',   ///< The program was executed.
+  exited = 'x',    ///< ExitReport follows: the end.
+  failed = 'e',    ///< FailureReport follows, then its text: the end.
+};
+struct ExitReport {
+  std::int32_t code = 0, signal = 0;
+};
+enum class Failure : std::int32_t {
+  system,          ///< errno and what was being done.
+  no_program,      ///< execve: no such file.
+  not_executable,  ///< execve: permission, or format.
+  bad_target,      ///< A mount target that crosses a link or is of the wrong type.
+};
+struct FailureReport {
+  Failure kind = Failure::system;
+  std::int32_t error = 0;
+};
+inline constexpr std::size_t kMaxReportBytes = 8192;
+inline constexpr std::size_t kMaxDescriptors = 200;
+
+/// Operations of the mount list, in the order of the plan. Each is its code and then its fields.
+enum class Op : std::uint32_t {
+  overlay = 1,  ///< descriptor; upper, work; attributes; count, lower names (top first)
+  file_system,  ///< target; type; attributes; count, options as key and value
+  attach,       ///< target; descriptor; is folder; attributes; follow links
+  throw_away,   ///< target; descriptor; is folder: a copy-on-write view of a source
+  file,         ///< target; mode, uid, gid; attributes; content
+  socket,       ///< target; mode, uid, gid; relay number
+  mask,         ///< path; descriptor of the null device
+  mask_each,    ///< folder; prefix of names; name below: masks folder/prefix*/name
+  read_only,    ///< path
+  symlink,      ///< path; text
+  folder,       ///< path; mode, uid, gid: made when missing
+};
+
+}  // namespace imgb::stub
