@@ -22,7 +22,7 @@ struct CommandLine {
 enum class RunNetwork { none, standard, host };  ///< --network; `standard` is Docker's "default".
 enum class RunSecurity { sandbox, insecure };    ///< --security
 
-/// RUN. Never expanded but for mount options. With heredocs the form is shell form; `run_command` (history_text.h) says
+/// RUN. Never expanded but for mount options. With heredocs the form is shell form; `lower_run` (lower_run.h) says
 /// what then is run.
 struct Run {
   CommandLine command;

@@ -1,8 +1,8 @@
 #pragma once
 #include <stop_token>
 
-#include "core/base/process.h"
 #include "core/base/stream.h"
+#include "sandbox/launch.h"
 #include "sandbox/step.h"
 
 namespace imgb {
@@ -11,14 +11,20 @@ namespace imgb {
 class StepRunner {
  public:
   virtual ~StepRunner() = default;
-  struct Result {
-    ExitStatus status;
-    bool out_of_memory = false;
-  };
-  /// Runs to the end; stdout and stderr go to `output` as they come, in one thread. Afterwards no process and no mount
-  /// of the step is left. Error(cancelled) when stopped, Error(not_found) when there is no such program in the root
-  /// file system. Threads: may be called at once.
-  virtual Result run(const StepSpec& spec, Sink& output, std::stop_token stop) = 0;
+  /// As Sandbox::run. Threads: may be called at once.
+  virtual StepResult run(const StepSpec& spec, Sink& output, std::stop_token stop) = 0;
+};
+
+/// Borrows the sandbox.
+class SandboxRunner : public StepRunner {
+ public:
+  explicit SandboxRunner(Sandbox& sandbox) : sandbox_(sandbox) {}
+  StepResult run(const StepSpec& spec, Sink& output, std::stop_token stop) override {
+    return sandbox_.run(spec, output, std::move(stop));
+  }
+
+ private:
+  Sandbox& sandbox_;
 };
 
 }  // namespace imgb

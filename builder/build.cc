@@ -1,0 +1,240 @@
+#include "builder/build.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "builder/copy_step.h"
+#include "builder/dockerfile_error.h"
+#include "builder/image_assembly.h"
+#include "builder/instructions.h"
+#include "builder/plan_build.h"
+#include "builder/run_step.h"
+#include "builder/scheduler.h"
+
+namespace imgb {
+namespace {
+
+/// Carries out a plan. Steps run on worker threads; what they came to is applied by the thread that owns this.
+class BuildRun {
+ public:
+  BuildRun(const BuildRequest& request, const BuildPlan& plan, const BuildTools& tools, SharedSource source)
+      : request_(request), plan_(plan), tools_(tools), services_(request, plan, tools, std::move(source)) {
+    for (const auto& [index, stage] : plan.stages) {
+      for (const BuildStep& step : stage.steps) {
+        first_task_.try_emplace(index, tasks_.size());
+        tasks_.push_back({&stage, &step});
+      }
+    }
+    outcomes_.resize(tasks_.size());
+    after_.resize(tasks_.size());
+    if (fetches_target_base_early()) base_task_ = tasks_.size();
+  }
+
+  BuildResult run(const std::stop_token& stop) {
+    unsigned jobs = request_.jobs ? request_.jobs : std::max(4u, std::thread::hardware_concurrency());
+    run_graph(
+        graph(), jobs, [this](std::size_t task, std::stop_token token) { work(task, std::move(token)); },
+        [this](std::size_t task) {
+          if (task < outcomes_.size()) ++(outcomes_[task]->cached ? cached_ : run_);
+        },
+        stop);
+    services_.save_contexts();
+    return assemble(stop);
+  }
+
+ private:
+  struct Task {
+    const StagePlan* stage;
+    const BuildStep* step;
+    std::size_t number() const { return static_cast<std::size_t>(step - stage->steps.data()); }
+  };
+
+  /// Without a RUN nothing reads the base's bytes before the image is complete: they come beside the steps. A RUN
+  /// fetches and unpacks in one stream.
+  bool fetches_target_base_early() const {
+    const StagePlan* stage = &plan_.stages.at(plan_.target);
+    for (;;) {
+      for (const BuildStep& step : stage->steps) {
+        if (std::holds_alternative<RunStep>(step.action)) return false;
+      }
+      const Input& base = plan_.inputs[stage->base];
+      if (const auto* below = std::get_if<StageInput>(&base)) {
+        stage = &plan_.stages.at(below->stage);
+      } else {
+        return std::holds_alternative<ImageInput>(base);
+      }
+    }
+  }
+
+  /// The last task of a stage; that of its base when it has no steps; nullopt when nothing must be done for it.
+  std::optional<std::size_t> last_task(std::size_t stage) const {
+    const StagePlan* at = &plan_.stages.at(stage);
+    while (at->steps.empty()) {
+      const auto* below = std::get_if<StageInput>(&plan_.inputs[at->base]);
+      if (!below) return std::nullopt;
+      at = &plan_.stages.at(below->stage);
+    }
+    return first_task_.at(at->index) + at->steps.size() - 1;
+  }
+
+  /// COPY --link does not look at what is below it, unless it asks there who a user is.
+  static bool stands_alone(const BuildStep& step) {
+    const auto* copy = std::get_if<CopyStep>(&step.action);
+    return copy && copy->link && std::all_of(copy->chown.begin(), copy->chown.end(), [](char c) {
+             return (c >= '0' && c <= '9') || c == ':';
+           });
+  }
+
+  TaskGraph graph() const {
+    TaskGraph graph;
+    for (std::size_t i = 0; i < tasks_.size(); ++i) {
+      std::vector<std::size_t> needs;
+      if (!stands_alone(*tasks_[i].step)) add_below(i, needs);
+      for (InputId input : inputs_of(*tasks_[i].step)) {
+        const auto* stage = std::get_if<StageInput>(&plan_.inputs[input]);
+        if (auto last = stage ? last_task(stage->stage) : std::nullopt) add_with_alone(*last, needs);
+      }
+      std::sort(needs.begin(), needs.end());
+      needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
+      graph.needs.push_back(std::move(needs));
+    }
+    if (base_task_) graph.needs.emplace_back();
+    return graph;
+  }
+  void add_below(std::size_t task, std::vector<std::size_t>& needs) const {
+    if (tasks_[task].number() > 0) {
+      add_with_alone(task - 1, needs);
+    } else if (const auto* below = std::get_if<StageInput>(&plan_.inputs[tasks_[task].stage->base])) {
+      if (auto last = last_task(below->stage)) add_with_alone(*last, needs);
+    }
+  }
+  /// A task that stands alone does not wait for the one below it: who needs it waits for both.
+  void add_with_alone(std::size_t task, std::vector<std::size_t>& needs) const {
+    needs.push_back(task);
+    if (stands_alone(*tasks_[task].step)) add_below(task, needs);
+  }
+
+  /// The file system of a stage before its step `count`.
+  FileSystem files_of(const StagePlan& stage, std::size_t count) const {
+    std::size_t first = count == 0 ? 0 : first_task_.at(stage.index), from = count;
+    while (from > 0 && !after_[first + from - 1]) --from;
+    FileSystem files = from > 0 ? *after_[first + from - 1] : files_of(stage.base);
+    for (std::size_t i = from; i < count; ++i) files = files.with(outcomes_[first + i]->made);
+    return files;
+  }
+  FileSystem files_of(InputId input) const {
+    if (const auto* stage = std::get_if<StageInput>(&plan_.inputs[input])) {
+      const StagePlan& plan = plan_.stages.at(stage->stage);
+      return files_of(plan, plan.steps.size());
+    }
+    return services_.outside_files(input);
+  }
+
+  void work(std::size_t task, std::stop_token stop) {
+    if (task == base_task_) {
+      fetch_target_base(stop);
+      return;
+    }
+    const BuildStep& step = *tasks_[task].step;
+    Activity activity(tools_.progress, step.label);
+    try {
+      StepOutcome outcome = at_lines(services_.source, step.lines, [&] { return carry_out(task, activity, stop); });
+      if (outcome.cached) {
+        activity.cached();
+      } else {
+        activity.done();
+      }
+      outcomes_[task] = std::move(outcome);
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::cancelled) activity.failed(e.what());
+      throw;
+    } catch (const std::exception& e) {
+      activity.failed(e.what());
+      throw;
+    }
+  }
+
+  StepOutcome carry_out(std::size_t task, Activity& activity, const std::stop_token& stop) {
+    const auto& [stage, step] = tasks_[task];
+    if (stands_alone(*step)) {
+      return run_copy(*step, {}, files_of(std::get<CopyStep>(step->action).from), services_, activity, stop);
+    }
+    FileSystem below = files_of(*stage, tasks_[task].number());
+    StepOutcome outcome = carry_out(*step, below, activity, stop);
+    after_[task] = below.with(outcome.made);
+    return outcome;
+  }
+  StepOutcome carry_out(const BuildStep& step, const FileSystem& below, Activity& activity,
+                        const std::stop_token& stop) {
+    if (const auto* copy = std::get_if<CopyStep>(&step.action)) {
+      return run_copy(step, below, files_of(copy->from), services_, activity, stop);
+    }
+    if (std::holds_alternative<WorkdirStep>(step.action)) return run_workdir(step, below, services_, activity, stop);
+    std::map<InputId, FileSystem> inputs;
+    for (InputId input : inputs_of(step)) inputs.emplace(input, files_of(input));
+    return run_run(step, below, inputs, services_, activity, stop);
+  }
+
+  void fetch_target_base(const std::stop_token& stop) {
+    const StagePlan& target = plan_.stages.at(plan_.target);
+    InputId base = target.base;
+    while (const auto* stage = std::get_if<StageInput>(&plan_.inputs[base])) base = plan_.stages.at(stage->stage).base;
+    fetch_blobs(files_of(base), stop);
+  }
+  /// Bytes of the base image that are not here yet.
+  void fetch_blobs(const FileSystem& files, const std::stop_token& stop) {
+    if (!files.base) return;
+    bool all_here = std::all_of(files.base->layers.begin(), files.base->layers.end(), [&](const Layer& layer) {
+      return tools_.store.blobs().find_size(layer.blob.digest) == layer.blob.size_bytes;
+    });
+    if (all_here) return;
+    Activity activity(tools_.progress, fmt::format("[internal] fetch {}", files.base->manifest.digest.str()));
+    services_.fetch_base(files, LayerNeed::blob, activity, stop);
+    activity.done();
+  }
+
+  BuildResult assemble(const std::stop_token& stop) {
+    const StagePlan& target = plan_.stages.at(plan_.target);
+    FileSystem files = files_of(target, target.steps.size());
+    fetch_blobs(files, stop);
+    Activity activity(tools_.progress, "exporting to image");
+    ImageConfig image = target.config;
+    finish_config(image, files, services_.new_file_time());
+    Descriptor config = write_blob(tools_.store.blobs(), render(image), std::string(media_type::kOciConfig));
+    Manifest manifest = make_manifest(config, files.layers, request_.annotations);
+    Descriptor written = write_blob(tools_.store.blobs(), render(manifest), std::string(media_type::kOciManifest));
+    activity.done();
+    return {.manifest = std::move(written),
+            .config_digest = config.digest,
+            .config = std::move(image),
+            .layers = files.layers,
+            .base_layers = files.layers.size() - files.made_at.size(),
+            .source_date_epoch = plan_.source_date_epoch,
+            .warnings = plan_.warnings,
+            .steps_cached = cached_,
+            .steps_run = run_};
+  }
+
+  const BuildRequest& request_;
+  const BuildPlan& plan_;
+  const BuildTools& tools_;
+  StepServices services_;
+  std::vector<Task> tasks_;
+  std::map<std::size_t, std::size_t> first_task_;  ///< By stage.
+  std::vector<std::optional<StepOutcome>> outcomes_;
+  std::vector<std::optional<FileSystem>> after_;  ///< Unset for tasks that stand alone.
+  std::optional<std::size_t> base_task_;
+  unsigned cached_ = 0, run_ = 0;
+};
+
+}  // namespace
+
+BuildResult build(const BuildRequest& request, const BuildTools& tools, std::stop_token stop) {
+  auto source = std::make_shared<const SourceText>(SourceText{request.dockerfile_name, request.dockerfile_text});
+  Dockerfile file = parse_dockerfile(source);
+  BuildPlan plan = plan_build(file, request, tools.images, tools.progress, stop);
+  for (const std::string& warning : plan.warnings) tools.progress.warn(warning);
+  return BuildRun(request, plan, tools, source).run(stop);
+}
+
+}  // namespace imgb

@@ -1,0 +1,218 @@
+#include "builder/copy_plan.h"
+
+#include <deque>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+bool is_folder(const FileMeta& meta) { return meta.type == FileType::directory; }
+
+}  // namespace
+
+CopyDestination parse_destination(std::string_view written, const RootedPath& workdir) {
+  CopyDestination to{workdir.join(written), false};
+  to.folder = written.empty() || written == "." || written.ends_with('/') || written.ends_with("/.") ||
+              written.ends_with("/..") || written == ".." || to.path.is_root();
+  return to;
+}
+
+/// A folder that this plan makes anew holds nothing but what the plan puts there.
+bool CopyPlanner::in_fresh_folder(const RootedPath& path) const {
+  auto parent = plan_.find(path.parent());
+  return parent != plan_.end() && parent->second.fresh;
+}
+
+std::optional<CopyPlanner::Seen> CopyPlanner::find(const RootedPath& path) const {
+  if (auto planned = plan_.find(path); planned != plan_.end()) return Seen{planned->second.meta, true};
+  if (in_fresh_folder(path)) return std::nullopt;
+  auto node = below_.find(path);
+  if (!node) return std::nullopt;
+  return Seen{std::move(node->meta), false};
+}
+
+RootedPath CopyPlanner::resolve(const RootedPath& path) const {
+  int links = 0;
+  RootedPath at;
+  std::deque<std::string> todo;
+  for (auto part : path.components()) todo.emplace_back(part);
+  while (!todo.empty()) {
+    std::string part = std::move(todo.front());
+    todo.pop_front();
+    if (part.empty() || part == ".") continue;
+    RootedPath next = part == ".." ? at.parent() : at.child(part);
+    auto seen = find(next);
+    if (!seen || seen->meta.type != FileType::symlink) {
+      at = next;
+      continue;
+    }
+    if (++links > 40) throw_error(ErrorKind::input, "too many levels of symbolic links: {}", printable(path.str()));
+    if (seen->meta.link_target.starts_with('/')) at = RootedPath();
+    auto parts = split(seen->meta.link_target, '/');
+    todo.insert(todo.begin(), parts.begin(), parts.end());
+  }
+  return at;
+}
+
+void CopyPlanner::make_folders(const RootedPath& path) {
+  if (path.is_root()) return;
+  if (auto seen = find(path)) {
+    if (!is_folder(seen->meta)) throw_error(ErrorKind::input, "mkdir {}: not a directory", printable(path.str()));
+    return;
+  }
+  make_folders(path.parent());
+  FileMeta meta{.type = FileType::directory, .mode = 0755, .mtime = options_.now};
+  if (options_.mode && options_.mode->is_octal()) meta.mode = options_.mode->octal();
+  if (options_.owner) std::tie(meta.uid, meta.gid) = *options_.owner;
+  plan_.insert_or_assign(path, PlannedEntry{.meta = std::move(meta), .fresh = true});
+}
+
+/// Metadata as it lands: --chown for everything, --chmod for all but symlinks.
+FileMeta CopyPlanner::dressed(const FileMeta& meta) const {
+  FileMeta out = meta;
+  if (options_.owner) std::tie(out.uid, out.gid) = *options_.owner;
+  if (options_.mode && meta.type != FileType::symlink) out.mode = options_.mode->apply(meta.mode, is_folder(meta));
+  if (meta.type == FileType::socket) {
+    out.type = FileType::regular;  // a layer cannot hold a socket
+    out.size_bytes = 0;
+  }
+  return out;
+}
+
+RootedPath CopyPlanner::file_target(std::string_view name, const CopyDestination& to) {
+  RootedPath at = resolve(to.path);
+  make_folders(to.folder ? at : at.parent());
+  auto seen = find(at);
+  return at.is_root() || (seen && is_folder(seen->meta)) ? at.child(name) : at;
+}
+
+void CopyPlanner::put_file(const RootedPath& at, PlannedEntry entry) {
+  auto seen = find(at);
+  if (seen && is_folder(seen->meta)) {
+    throw_error(ErrorKind::input, "cannot replace to directory {} with file", printable(at.str()));
+  }
+  entry.fresh = !seen;
+  groups_.erase(at);
+  plan_.insert_or_assign(at, std::move(entry));
+}
+
+void CopyPlanner::place(const CopyItem& item, std::size_t input, const CopyDestination& to) {
+  ++items_;
+  const TreeView::Node& top = item.nodes.front();
+  if (!item.is_folder()) {
+    place_file(item.name, top, input, to);
+    return;
+  }
+  RootedPath into = resolve(to.path);
+  if (auto seen = find(into); seen && !is_folder(seen->meta)) {
+    throw_error(ErrorKind::input, "cannot copy to non-directory: {}", printable(into.str()));
+  }
+  make_folders(into);
+  place_content(item, input, into);
+  if (item.parents || into.is_root()) return;
+  // The destination keeps mode and owner, and takes the time of the folder whose content it got.
+  if (auto planned = plan_.find(into); planned != plan_.end()) {
+    planned->second.meta.mtime = top.meta.mtime;
+  } else {
+    PlannedEntry kept{.meta = below_.find(into)->meta};
+    kept.meta.mtime = top.meta.mtime;
+    plan_.insert_or_assign(into, std::move(kept));
+  }
+}
+
+void CopyPlanner::place_content(const CopyItem& item, std::size_t input, const RootedPath& into) {
+  std::size_t prefix = item.root.is_root() ? 1 : item.root.str().size() + 1;
+  for (std::size_t i = 1; i < item.nodes.size(); ++i) {
+    const TreeView::Node& node = item.nodes[i];
+    place_below(node, input, into.join(std::string_view(node.path.str()).substr(prefix)));
+  }
+}
+
+void CopyPlanner::place_below(const TreeView::Node& node, std::size_t input, const RootedPath& at) {
+  PlannedEntry entry{.meta = dressed(node.meta), .source = &node, .input = input};
+  if (is_folder(node.meta)) {
+    auto seen = find(at);
+    if (seen && !is_folder(seen->meta)) {
+      throw_error(ErrorKind::input, "cannot copy to non-directory: {}", printable(at.str()));
+    }
+    auto planned = plan_.find(at);
+    entry.fresh = planned != plan_.end() ? planned->second.fresh : !seen;
+    plan_.insert_or_assign(at, std::move(entry));
+    return;
+  }
+  put_file(at, std::move(entry));
+  if (node.link_group) groups_[at] = {items_, node.link_group};
+}
+
+void CopyPlanner::place_file(std::string_view name, const TreeView::Node& file, std::size_t input,
+                             const CopyDestination& to) {
+  put_file(file_target(name, to), {.meta = dressed(file.meta), .source = &file, .input = input});
+}
+
+void CopyPlanner::place_text(std::string_view name, const std::string& content, FileTime mtime,
+                             const CopyDestination& to) {
+  FileMeta meta{.type = FileType::regular, .mode = 0644, .mtime = mtime, .size_bytes = content.size()};
+  put_file(file_target(name, to), {.meta = dressed(meta), .text = &content});
+}
+
+/// A folder that something else replaces takes what was planned below it along.
+void CopyPlanner::forget_below(const RootedPath& path) {
+  std::string end = path.str() + '0';  // the byte after "/"
+  for (auto at = plan_.upper_bound(path); at != plan_.end() && at->first.str() < end;) {
+    at = at->first.is_below(path) ? plan_.erase(at) : std::next(at);
+  }
+}
+
+void CopyPlanner::place_archive(const Toc& archive, std::size_t input, const CopyDestination& to) {
+  ++items_;
+  RootedPath into = resolve(to.path);
+  make_folders(into);
+  for (const TocEntry& entry : archive) extract(entry, input, into);
+}
+
+void CopyPlanner::extract(const TocEntry& entry, std::size_t input, const RootedPath& into) {
+  if (entry.kind == TocEntry::Kind::removed || entry.kind == TocEntry::Kind::opaque) return;
+  if (entry.path.is_root()) return;  // the destination folder itself stays as it is
+  RootedPath wanted = into.join(entry.path.relative());
+  RootedPath parent = resolve(wanted.parent());
+  make_folders(parent);
+  RootedPath at = parent.child(wanted.name());
+  PlannedEntry planned{.meta = entry.meta, .input = input};
+  if (options_.owner) std::tie(planned.meta.uid, planned.meta.gid) = *options_.owner;
+  auto seen = find(at);
+  bool merge = seen && is_folder(seen->meta) && entry.kind == TocEntry::Kind::file && is_folder(entry.meta);
+  if (seen && is_folder(seen->meta) && !merge) forget_below(at);
+  auto before = plan_.find(at);
+  planned.fresh = merge ? before != plan_.end() && before->second.fresh : true;
+  if (entry.kind == TocEntry::Kind::hard_link) {
+    RootedPath target = into.join(entry.link_to.relative());
+    planned.kind = TocEntry::Kind::hard_link;
+    planned.link_to = resolve(target.parent()).child(target.name());
+  } else if (entry.meta.type == FileType::regular) {
+    planned.archive_offset = entry.data_offset;
+  }
+  groups_.erase(at);
+  plan_.insert_or_assign(at, std::move(planned));
+}
+
+/// Of the names of one file the first in path order carries the bytes, since a layer's links point backwards.
+void CopyPlanner::settle_hard_links() {
+  std::map<std::pair<std::size_t, std::uint64_t>, RootedPath> first;
+  for (const auto& [path, group] : groups_) {
+    auto [it, is_first] = first.try_emplace(group, path);
+    if (is_first) continue;
+    PlannedEntry& entry = plan_.at(path);
+    entry.kind = TocEntry::Kind::hard_link;
+    entry.link_to = it->second;
+    entry.source = nullptr;
+  }
+}
+
+CopyPlan CopyPlanner::take() {
+  settle_hard_links();
+  return std::move(plan_);
+}
+
+}  // namespace imgb

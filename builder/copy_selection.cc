@@ -1,0 +1,177 @@
+#include "builder/copy_selection.h"
+
+#include <algorithm>
+
+#include "builder/glob.h"
+#include "builder/ignore.h"
+#include "core/base/error.h"
+#include "core/base/task.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+[[noreturn]] void throw_not_found(const RootedPath& path) {
+  throw_error(ErrorKind::not_found, "failed to calculate checksum: {}: not found", go_quote(path.str()));
+}
+
+/// Collects what is below a folder, leaving out what `exclude` names and, when there is an `include`, all it does not.
+class Walk {
+ public:
+  Walk(const CopyTree& tree, const IgnoreMatcher* include, const IgnoreMatcher& exclude, const std::stop_token& stop)
+      : tree_(tree), include_(include), exclude_(exclude), stop_(stop) {}
+
+  std::vector<TreeView::Node> below(const RootedPath& root) {
+    root_size_ = root.is_root() ? 1 : root.str().size() + 1;
+    enter(root, include_ ? include_->root() : IgnoreMatcher::Folder{}, exclude_.root());
+    return std::move(taken_);
+  }
+
+ private:
+  void enter(const RootedPath& folder, const IgnoreMatcher::Folder& included, const IgnoreMatcher::Folder& excluded) {
+    throw_if_stopped(stop_);
+    for (auto& entry : tree_.children(folder)) visit(std::move(entry), included, excluded);
+  }
+
+  void visit(CopyTree::Entry entry, const IgnoreMatcher::Folder& included, const IgnoreMatcher::Folder& excluded) {
+    std::string_view relative = std::string_view(entry.node.path.str()).substr(root_size_);
+    IgnoreMatcher::Verdict in, out;
+    if (include_) in = include_->check(included, relative);
+    if (!exclude_.empty()) out = exclude_.check(excluded, relative);
+    bool folder = entry.node.meta.type == FileType::directory;
+    bool wanted = !entry.only_parent && (!include_ || in.ignored) && !out.ignored;
+    if (!folder) {
+      if (wanted) take(std::move(entry.node));
+      return;
+    }
+    if (out.ignored && out.prune) return;
+    RootedPath path = entry.node.path;
+    if (wanted) {
+      take(std::move(entry.node));
+    } else {
+      waiting_.push_back(std::move(entry.node));
+    }
+    enter(path, in.folder, out.folder);
+    if (!wanted && !waiting_.empty() && waiting_.back().path == path) waiting_.pop_back();
+  }
+
+  /// Folders that are there only for what is below them come with the first thing that is.
+  void take(TreeView::Node node) {
+    for (auto& parent : waiting_) taken_.push_back(std::move(parent));
+    waiting_.clear();
+    taken_.push_back(std::move(node));
+  }
+
+  const CopyTree& tree_;
+  const IgnoreMatcher* include_;
+  const IgnoreMatcher& exclude_;
+  const std::stop_token& stop_;
+  std::size_t root_size_ = 1;
+  std::vector<TreeView::Node> taken_, waiting_;
+};
+
+/// Splits a pattern at its first component with a wildcard: the literal part and the components after it.
+struct SplitPattern {
+  RootedPath literal;
+  std::vector<std::string> rest;
+};
+SplitPattern split_pattern(const RootedPath& pattern) {
+  SplitPattern split;
+  for (auto part : pattern.components()) {
+    if (split.rest.empty() && !has_wildcard(part)) {
+      split.literal = split.literal.child(part);
+    } else {
+      split.rest.emplace_back(part);
+    }
+  }
+  return split;
+}
+
+void match_below(const CopyTree& tree, const RootedPath& folder, std::span<const std::string> parts,
+                 std::vector<RootedPath>& matches) {
+  for (const auto& entry : tree.children(folder)) {
+    if (!match_path(parts.front(), entry.node.path.name()).value_or(false)) continue;
+    if (parts.size() == 1) {
+      if (!entry.only_parent || entry.node.meta.type == FileType::directory) matches.push_back(entry.node.path);
+    } else if (entry.node.meta.type == FileType::directory) {
+      match_below(tree, entry.node.path, parts.subspan(1), matches);
+    }
+  }
+}
+
+/// Go takes the pattern's backslash as an escape only in patterns; a literal path is used as it is.
+RootedPath clean_pattern(std::string_view pattern) { return RootedPath::clean(pattern); }
+
+std::optional<CopyItem> make_item(const CopyTree& tree, const RootedPath& as_written, const IgnoreMatcher& exclude,
+                                  const std::stop_token& stop) {
+  RootedPath root = resolve_links(tree, as_written);
+  auto entry = tree.find(root);
+  if (!entry) throw_not_found(as_written);
+  CopyItem item{std::string(as_written.name()), root, {}, false};
+  bool folder = entry->node.meta.type == FileType::directory;
+  // dockerfile.md 3.3 "--exclude": a source that is itself a file is tested by its name.
+  if (!folder && exclude.ignores(as_written.name())) return std::nullopt;
+  item.nodes.push_back(std::move(entry->node));
+  if (folder) {
+    auto below = Walk(tree, nullptr, exclude, stop).below(root);
+    std::move(below.begin(), below.end(), std::back_inserter(item.nodes));
+  }
+  return item;
+}
+
+std::vector<CopyItem> select_with_parents(const CopyTree& tree, std::string_view pattern, const IgnoreMatcher& exclude,
+                                          const std::stop_token& stop) {
+  std::string_view base, kept = pattern;
+  if (std::size_t pivot = pattern.find("/./"); pivot != std::string_view::npos) {
+    base = pattern.substr(0, pivot);
+    kept = pattern.substr(pivot + 3);
+  } else if (pattern.starts_with("./")) {
+    kept = pattern.substr(2);
+  }
+  RootedPath kept_path = clean_pattern(kept);
+  std::vector<RootedPath> roots{RootedPath::clean(base)};
+  if (auto split = split_pattern(roots[0]); !split.rest.empty()) {
+    roots.clear();
+    match_below(tree, resolve_links(tree, split.literal), split.rest, roots);
+  }
+  std::vector<CopyItem> items;
+  for (const auto& as_written : roots) {
+    RootedPath root = resolve_links(tree, as_written);
+    auto entry = tree.find(root);
+    if (!entry || entry->node.meta.type != FileType::directory) throw_not_found(as_written);
+    CopyItem item{std::string(root.name()), root, {std::move(entry->node)}, true};
+    IgnoreMatcher include(kept_path.is_root() ? std::vector<std::string>{"**"}
+                                              : std::vector<std::string>{std::string(kept_path.relative())});
+    auto below = Walk(tree, &include, exclude, stop).below(root);
+    if (below.empty() && !has_wildcard(kept_path.str())) throw_not_found(as_written.join(kept_path.relative()));
+    std::move(below.begin(), below.end(), std::back_inserter(item.nodes));
+    if (item.nodes.size() > 1) items.push_back(std::move(item));
+  }
+  return items;
+}
+
+}  // namespace
+
+std::vector<CopyItem> select_source(const CopyTree& tree, std::string_view pattern, const SelectOptions& options,
+                                    const std::stop_token& stop) {
+  IgnoreMatcher exclude(options.exclude);
+  if (options.parents) return select_with_parents(tree, pattern, exclude, stop);
+  SplitPattern split = split_pattern(clean_pattern(pattern));
+  std::vector<RootedPath> matches;
+  if (split.rest.empty()) {
+    matches.push_back(split.literal);
+  } else {
+    match_below(tree, resolve_links(tree, split.literal), split.rest, matches);
+  }
+  std::vector<CopyItem> items;
+  for (const auto& match : matches) {
+    if (auto item = make_item(tree, match, exclude, stop)) items.push_back(std::move(*item));
+  }
+  return items;
+}
+
+CopyItem select_subtree(const CopyTree& tree, const RootedPath& path, const std::stop_token& stop) {
+  return *make_item(tree, path, IgnoreMatcher(), stop);
+}
+
+}  // namespace imgb

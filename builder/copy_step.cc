@@ -1,0 +1,279 @@
+#include "builder/copy_step.h"
+
+#include <algorithm>
+#include <list>
+
+#include "builder/archive_input.h"
+#include "builder/downloads.h"
+#include "builder/owners.h"
+#include "builder/tree_input.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+/// Small trees are hashed before they are written: the cache then spares the writing.
+constexpr std::uint64_t kOnePassBytes = 4ULL << 20;
+
+class CopyRun {
+ public:
+  CopyRun(const BuildStep& step, const FileSystem& below, const FileSystem& from, StepServices& services,
+          Activity& activity, std::stop_token stop)
+      : copy_(std::get<CopyStep>(step.action)),
+        below_(below),
+        services_(services),
+        activity_(activity),
+        stop_(stop),
+        record_(step, services, activity),
+        input_(services, services.plan.inputs.at(copy_.from), from, activity, stop),
+        look_up_(!step.no_cache) {}
+
+  StepOutcome run() {
+    select();
+    if (!copy_.chown.empty()) owner_ = resolve_owner(copy_.chown, below_, services_, activity_, stop_);
+    auto unknown = input_.unknown_in(items_);
+    bool one_pass = unknown.bytes * 2 > unknown.all_bytes && (unknown.bytes > kOnePassBytes || !look_up_);
+    if (!one_pass) {
+      input_.hash_unknown(items_);
+      Ingredients key = make_key();
+      if (auto made = record_.find(key)) return {*made, true};
+      return services_.once(key.key(), [&] { return keep(key, write()); });
+    }
+    // Nothing is known of these files: they are read once, into the layer, and the key comes from what was read.
+    Layer layer = write();
+    Ingredients key = make_key();
+    if (auto known = record_.find(key)) return {*known, true};
+    return {keep(key, std::move(layer)), false};
+  }
+
+ private:
+  void select() {
+    if (!copy_.checksum.empty() && (copy_.sources.size() != 1 || !is_url(copy_.sources[0]))) {
+      throw_error(ErrorKind::input, "checksum requires HTTP(S) or Git sources");
+    }
+    for (const std::string& source : copy_.sources) {
+      if (is_git_url(source)) {
+        throw_error(copy_.add ? ErrorKind::unsupported : ErrorKind::input, "{}",
+                    copy_.add ? "ADD of git repositories is not supported yet" : "source can't be a git ref for COPY");
+      }
+      if (is_url(source)) {
+        if (!copy_.add) throw_error(ErrorKind::input, "source can't be a URL for COPY");
+        downloads_.push_back(fetch_url(source, copy_.checksum, services_, activity_, stop_));
+        order_.push_back({&downloads_.back(), 0, 0});
+        continue;
+      }
+      auto found = select_source(input_.tree(), source, {copy_.exclude, copy_.parents}, stop_);
+      order_.push_back({nullptr, items_.size(), items_.size() + found.size()});
+      std::move(found.begin(), found.end(), std::back_inserter(items_));
+    }
+  }
+
+  MadeLayer keep(const Ingredients& key, Layer layer) {
+    MadeLayer made{std::move(layer), services_.request.now};
+    record_.put(key, made);
+    return made;
+  }
+
+  Ingredients make_key() const {
+    Ingredients key;
+    key.add("kind", copy_.add ? "ADD 1" : "COPY 1");
+    key.add("parent", copy_.link ? "none (--link)" : below_.chain_text());
+    key.add("destination", copy_.to.path.str() + (copy_.to.folder && !copy_.to.path.is_root() ? "/" : ""));
+    if (owner_) key.add("--chown", fmt::format("{}:{}", owner_->first, owner_->second));
+    if (!copy_.chmod.empty()) key.add("--chmod", copy_.chmod);
+    key.add("flags", fmt::format("{}{}{}", copy_.link ? "link " : "", copy_.parents ? "parents " : "",
+                                 !copy_.unpack   ? ""
+                                 : *copy_.unpack ? "unpack"
+                                                 : "no-unpack"));
+    for (const std::string& pattern : copy_.exclude) key.add("--exclude", pattern);
+    if (services_.plan.source_date_epoch) {
+      key.add("SOURCE_DATE_EPOCH", std::to_string(*services_.plan.source_date_epoch));
+    }
+    for (const Download& download : downloads_) {
+      key.add(fmt::format("download {}", download.name),
+              fmt::format("{} {}", download.file.content->str(), download.file.meta.mtime));
+    }
+    for (const CopyHeredoc& heredoc : copy_.heredocs) key.add(fmt::format("heredoc {}", heredoc.name), heredoc.content);
+    bool modes_count = copy_.chmod.empty() || !ModeChange::parse(copy_.chmod).is_octal() || copy_.add;
+    add_items(key, items_, modes_count);
+    return key;
+  }
+
+  Layer write() {
+    TreeView below = copy_.link ? TreeView() : services_.view(below_, activity_, stop_);
+    PlaceOptions options{.owner = owner_, .mode = {}, .now = services_.new_file_time()};
+    if (!copy_.chmod.empty()) options.mode = ModeChange::parse(copy_.chmod);
+    CopyPlanner planner(std::move(below), std::move(options));
+    for (const Placed& source : order_) place(planner, source);
+    for (const CopyHeredoc& heredoc : copy_.heredocs) {
+      planner.place_text(heredoc.name, heredoc.content, services_.new_file_time(), copy_.to);
+    }
+    CopyPlan plan = planner.take();
+    prepare(plan);
+    LayerWriter writer(services_.tools.store, services_.layer_options(), stop_);
+    for (auto& [path, entry] : plan) add(writer, path, entry);
+    Layer layer = writer.finish();
+    learn(plan, writer.toc());
+    return layer;
+  }
+
+  struct Placed {
+    const Download* download;
+    std::size_t first_item, end_item;
+  };
+  void place(CopyPlanner& planner, const Placed& source) {
+    if (source.download) {
+      place_download(planner, *source.download);
+      return;
+    }
+    for (std::size_t i = source.first_item; i < source.end_item; ++i) {
+      const CopyItem& item = items_[i];
+      bool may_unpack = copy_.add && copy_.unpack.value_or(true) && !item.is_folder() &&
+                        item.nodes.front().meta.type == FileType::regular;
+      if (may_unpack && place_archive(planner, [&] { return open_alone(item.nodes.front()); })) continue;
+      planner.place(item, 0, copy_.to);
+    }
+  }
+
+  std::unique_ptr<Source> open_alone(const TreeView::Node& node) {
+    if (!input_.is_folder()) input_.prepare({&node});
+    return input_.open(node);
+  }
+
+  void place_download(CopyPlanner& planner, const Download& download) {
+    auto open = [&] { return services_.tools.store.blobs().open(*download.file.content); };
+    if (copy_.unpack.value_or(false) && place_archive(planner, open)) return;
+    planner.place_file(download.name, download.file, 0, copy_.to);
+  }
+
+  /// False when it is no archive.
+  template <class Open>
+  bool place_archive(CopyPlanner& planner, Open open) {
+    auto layer = find_archive(services_.tools.store, open, services_.request.limits_of_ingest, stop_);
+    if (!layer) return false;
+    archives_.push_back({toc_of(services_.tools.store, *layer, stop_),
+                         StackFiles(services_.tools.store, services_.tools.snapshots, {*layer}, stop_)});
+    planner.place_archive(*archives_.back().toc, archives_.size(), copy_.to);
+    return true;
+  }
+
+  void prepare(const CopyPlan& plan) {
+    std::vector<const TreeView::Node*> nodes;
+    std::map<std::size_t, std::vector<StackFiles::Range>> ranges;
+    for (const auto& [path, entry] : plan) {
+      if (entry.archive_offset) ranges[entry.input].push_back({0, *entry.archive_offset, entry.meta.size_bytes});
+      if (is_from_tree(entry)) nodes.push_back(entry.source);
+    }
+    if (!input_.is_folder()) input_.prepare(nodes);
+    for (auto& [number, wanted] : ranges) archive(number).files.prepare(std::move(wanted));
+  }
+
+  bool is_download(const TreeView::Node* node) const {
+    return std::any_of(downloads_.begin(), downloads_.end(), [&](const Download& d) { return &d.file == node; });
+  }
+  bool is_from_tree(const PlannedEntry& entry) const {
+    return entry.source && entry.source->meta.type == FileType::regular && !is_download(entry.source);
+  }
+
+  void add(LayerWriter& writer, const RootedPath& path, PlannedEntry& entry) {
+    TocEntry out{.path = path, .kind = entry.kind, .meta = entry.meta, .link_to = entry.link_to};
+    if (entry.text) {
+      SpanSource bytes(*entry.text);
+      writer.add(std::move(out), &bytes);
+    } else if (entry.archive_offset) {
+      auto bytes = archive(entry.input).files.open(StackFiles::Range{0, *entry.archive_offset, entry.meta.size_bytes});
+      writer.add(std::move(out), bytes.get());
+    } else if (is_from_tree(entry)) {
+      auto bytes = input_.open(*entry.source);
+      writer.add(std::move(out), bytes.get());
+      input_.close(*entry.source, path);
+    } else if (entry.source && is_download(entry.source)) {
+      auto bytes = services_.tools.store.blobs().open(*entry.source->content);
+      writer.add(std::move(out), bytes.get());
+    } else {
+      writer.add(std::move(out));
+    }
+  }
+
+  /// What was written says what was read: digests for the key and for the stat cache. A file whose digest was known
+  /// must have had those bytes (V41).
+  void learn(const CopyPlan& plan, const Toc& written) {
+    input_.remember(written);
+    std::map<const TreeView::Node*, Digest> contents;
+    std::map<std::uint64_t, Digest> of_group;
+    for (const auto& [path, entry] : plan) {
+      if (!is_from_tree(entry)) continue;
+      auto at = written.find(path.str(), TocEntry::Kind::file);
+      Digest content = written[at.value()].content.value();
+      if (entry.source->content && *entry.source->content != content) {
+        throw_error(ErrorKind::input, "{} changed while the build read it", printable(entry.source->path.str()));
+      }
+      contents.emplace(entry.source, content);
+      if (entry.source->link_group) of_group.emplace(entry.source->link_group, content);
+    }
+    for (CopyItem& item : items_) {
+      for (TreeView::Node& node : item.nodes) {
+        if (node.meta.type != FileType::regular || node.content) continue;
+        if (auto read = contents.find(&node); read != contents.end()) node.content = read->second;
+        if (auto read = of_group.find(node.link_group); !node.content && node.link_group && read != of_group.end()) {
+          node.content = read->second;
+        }
+      }
+    }
+    input_.hash_unknown(items_);  // what others replaced at their destination, or an archive's own bytes
+  }
+
+  struct Archive {
+    std::shared_ptr<const Toc> toc;
+    StackFiles files;
+  };
+  Archive& archive(std::size_t number) {
+    return *std::next(archives_.begin(), static_cast<std::ptrdiff_t>(number - 1));
+  }
+
+  const CopyStep& copy_;
+  const FileSystem& below_;
+  StepServices& services_;
+  Activity& activity_;
+  std::stop_token stop_;
+  StepRecord record_;
+  TreeInput input_;
+  bool look_up_;
+  std::optional<std::pair<std::uint32_t, std::uint32_t>> owner_;
+  std::vector<CopyItem> items_;
+  std::list<Download> downloads_;
+  std::vector<Placed> order_;
+  std::list<Archive> archives_;  ///< PlannedEntry::input counts them from 1; 0 is the tree.
+};
+
+}  // namespace
+
+StepOutcome run_copy(const BuildStep& step, const FileSystem& below, const FileSystem& from, StepServices& services,
+                     Activity& activity, std::stop_token stop) {
+  return CopyRun(step, below, from, services, activity, std::move(stop)).run();
+}
+
+StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServices& services, Activity& activity,
+                        std::stop_token stop) {
+  const auto& workdir = std::get<WorkdirStep>(step.action);
+  Ingredients key;
+  key.add("kind", "WORKDIR 1");
+  key.add("parent", below.chain_text());
+  key.add("path", workdir.path.str());
+  key.add("user", workdir.user);
+  if (services.plan.source_date_epoch) key.add("SOURCE_DATE_EPOCH", std::to_string(*services.plan.source_date_epoch));
+  StepRecord record(step, services, activity);
+  if (auto made = record.find(key)) return {*made, true};
+  PlaceOptions options{.now = services.new_file_time()};
+  options.owner = resolve_folder_owner(workdir.user, below, services, activity, stop);
+  CopyPlanner planner(services.view(below, activity, stop), std::move(options));
+  planner.place_folder(workdir.path);
+  LayerWriter writer(services.tools.store, services.layer_options(), stop);
+  for (auto& [path, entry] : planner.take()) writer.add({.path = path, .meta = entry.meta});
+  MadeLayer made{writer.finish(), services.request.now};
+  record.put(key, made);
+  return {std::move(made), false};
+}
+
+}  // namespace imgb

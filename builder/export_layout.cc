@@ -1,0 +1,186 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "builder/export.h"
+#include "builder/tar_sink.h"
+#include "core/base/error.h"
+#include "core/base/task.h"
+#include "core/base/text.h"
+#include "core/oci/image_config.h"
+#include "core/oci/json.h"
+#include "core/oci/manifest.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::string_view kOciLayout = R"({"imageLayoutVersion":"1.0.0"})";
+constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
+constexpr std::string_view kContainerdName = "io.containerd.image.name";
+constexpr int kMaxIndexDepth = 4;
+
+/// Every blob an image consists of, by digest with its size.
+class Reachable {
+ public:
+  Reachable(Store& store, std::span<const ExportedImage> images) : store_(store) {
+    for (const ExportedImage& image : images) add(image.manifest, 0);
+  }
+  const std::map<std::string, std::pair<Digest, std::uint64_t>>& blobs() const { return blobs_; }
+
+ private:
+  void add_blob(const Descriptor& blob) {
+    auto size = store_.blobs().find_size(blob.digest);
+    if (!size) throw_error(ErrorKind::not_found, "blob {} is not in the store", blob.digest.str());
+    blobs_.try_emplace(blob.digest.str(), blob.digest, *size);
+  }
+  void add(const Descriptor& descriptor, int depth) {
+    if (depth > kMaxIndexDepth) throw_error(ErrorKind::corrupt, "indexes nest too deeply");
+    add_blob(descriptor);
+    auto parsed = parse_manifest(read_blob(store_.blobs(), descriptor, kMaxManifestBytes), descriptor.media_type);
+    if (const auto* index = std::get_if<Index>(&parsed)) {
+      for (const Descriptor& child : index->manifests) add(child, depth + 1);
+      return;
+    }
+    const Manifest& manifest = std::get<Manifest>(parsed);
+    add_blob(manifest.config);
+    for (const Descriptor& layer : manifest.layers) add_blob(layer);
+  }
+
+  Store& store_;
+  std::map<std::string, std::pair<Digest, std::uint64_t>> blobs_;
+};
+
+std::string blob_path(const Digest& digest) {
+  return fmt::format("blobs/{}/{}", digest.algorithm() == DigestAlgorithm::sha256 ? "sha256" : "sha512", digest.hex());
+}
+
+/// One entry per name; an image without names has one without annotations.
+std::vector<Descriptor> index_entries(std::span<const ExportedImage> images) {
+  std::vector<Descriptor> entries;
+  for (const ExportedImage& image : images) {
+    Descriptor plain = image.manifest;
+    plain.annotations.clear();
+    if (image.names.empty()) entries.push_back(plain);
+    for (const Reference& name : image.names) {
+      Descriptor named = plain;
+      named.annotations[std::string(kContainerdName)] = name.canonical();
+      named.annotations[std::string(kRefName)] = name.tag().value_or("latest");
+      entries.push_back(std::move(named));
+    }
+  }
+  return entries;
+}
+
+std::string render_index(std::vector<Descriptor> entries) {
+  return render(
+      Index{.media_type = std::string(media_type::kOciIndex), .artifact_type = {}, .manifests = std::move(entries)});
+}
+
+/// What `docker load` reads: paths of config and layers inside the archive.
+std::string docker_manifest(Store& store, std::span<const ExportedImage> images) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const ExportedImage& image : images) {
+    Manifest manifest =
+        parse_image_manifest(read_blob(store.blobs(), image.manifest, kMaxManifestBytes), image.manifest.media_type);
+    nlohmann::ordered_json entry;
+    entry["Config"] = blob_path(manifest.config.digest);
+    entry["RepoTags"] = nlohmann::ordered_json::array();
+    for (const Reference& name : image.names) entry["RepoTags"].push_back(name.familiar());
+    entry["Layers"] = nlohmann::ordered_json::array();
+    for (const Descriptor& layer : manifest.layers) entry["Layers"].push_back(blob_path(layer.digest));
+    list.push_back(std::move(entry));
+  }
+  return list.dump();
+}
+
+void write_archive(Store& store, std::span<const ExportedImage> images, const std::string& docker, Sink& into,
+                   const std::stop_token& stop) {
+  Reachable reachable(store, images);
+  TarSink tar(into);
+  tar.add_folder("blobs");
+  std::set<std::string> folders;
+  for (const auto& [text, blob] : reachable.blobs()) {
+    throw_if_stopped(stop);
+    std::string path = blob_path(blob.first);
+    std::string folder = path.substr(0, path.rfind('/'));
+    if (folders.insert(folder).second) tar.add_folder(folder);
+    auto bytes = store.blobs().open(blob.first);
+    tar.add_file(path, *bytes, blob.second);
+  }
+  tar.add_file("index.json", render_index(index_entries(images)));
+  if (!docker.empty()) tar.add_file("manifest.json", docker);
+  tar.add_file("oci-layout", kOciLayout);
+  tar.finish();
+}
+
+/// What an existing layout lists and the new images do not replace.
+std::vector<Descriptor> kept_entries(const Dir& into, const std::vector<Descriptor>& added) {
+  auto text = into.find_content("index.json", kMaxManifestBytes);
+  if (!text) return {};
+  auto parsed = parse_manifest(*text, {});
+  const auto* index = std::get_if<Index>(&parsed);
+  if (!index) throw_error(ErrorKind::input, "{}/index.json is no index", into.name());
+  auto name_of = [](const Descriptor& entry) {
+    auto at = entry.annotations.find(std::string(kContainerdName));
+    return at == entry.annotations.end() ? entry.digest.str() : at->second;
+  };
+  std::set<std::string> replaced;
+  for (const Descriptor& entry : added) replaced.insert(name_of(entry));
+  std::vector<Descriptor> kept;
+  for (const Descriptor& entry : index->manifests) {
+    if (!replaced.contains(name_of(entry))) kept.push_back(entry);
+  }
+  return kept;
+}
+
+}  // namespace
+
+void write_oci_archive(Store& store, std::span<const ExportedImage> images, Sink& into, std::stop_token stop) {
+  write_archive(store, images, "", into, stop);
+}
+
+void write_docker_archive(Store& store, std::span<const ExportedImage> images, Sink& into, std::stop_token stop) {
+  write_archive(store, images, docker_manifest(store, images), into, stop);
+}
+
+void write_oci_folder(Store& store, std::span<const ExportedImage> images, const Dir& into, std::stop_token stop) {
+  Reachable reachable(store, images);
+  for (const auto& [text, blob] : reachable.blobs()) {
+    throw_if_stopped(stop);
+    std::string path = blob_path(blob.first);
+    Dir folder = into.make_dirs(path.substr(0, path.rfind('/')), 0755);
+    std::string name = blob.first.hex();
+    auto there = folder.find_stat(name);
+    if (there && there->size_bytes == blob.second) continue;
+    std::string aside = fmt::format(".{}.new-{}", name, ::getpid());
+    folder.remove(aside);
+    FdSink sink(folder.open_file(aside, O_WRONLY | O_CREAT | O_EXCL, 0644), path);
+    copy(*store.blobs().open(blob.first), sink);
+    sync_data(sink.fd(), path);
+    folder.rename(aside, folder, name);
+    folder.sync();
+  }
+  auto entries = index_entries(images);
+  auto all = kept_entries(into, entries);
+  all.insert(all.end(), entries.begin(), entries.end());
+  into.replace_file("oci-layout", kOciLayout, 0644);
+  into.replace_file("index.json", render_index(std::move(all)), 0644);
+}
+
+std::vector<Layer> layers_of(Store& store, const Descriptor& descriptor) {
+  Manifest manifest =
+      parse_image_manifest(read_blob(store.blobs(), descriptor, kMaxManifestBytes), descriptor.media_type);
+  ImageConfig config = parse_image_config(read_blob(store.blobs(), manifest.config, kMaxManifestBytes));
+  if (config.diff_ids.size() != manifest.layers.size()) {
+    throw_error(ErrorKind::corrupt, "image {} has {} layers and {} diff_ids", descriptor.digest.short_hex(),
+                manifest.layers.size(), config.diff_ids.size());
+  }
+  std::vector<Layer> layers;
+  for (std::size_t i = 0; i < config.diff_ids.size(); ++i) layers.push_back({manifest.layers[i], config.diff_ids[i]});
+  return layers;
+}
+
+}  // namespace imgb

@@ -1,0 +1,131 @@
+#include "builder/output_spec.h"
+
+#include <array>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+/// Splits CSV as Go's encoding/csv reads one record: a field in double quotes may hold commas, "" is a quote.
+std::vector<std::string> split_csv(std::string_view text) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
+      fields.back() += c;
+      ++i;
+    } else if (c == '"' && (quoted || fields.back().empty())) {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  if (quoted) throw_error(ErrorKind::usage, "--output {}: a quote is not closed", printable(text));
+  return fields;
+}
+
+bool parse_bool(std::string_view key, std::string_view value) {
+  if (value == "true" || value == "1" || value.empty()) return true;
+  if (value == "false" || value == "0") return false;
+  throw_error(ErrorKind::usage, "--output: {} is true or false, not {}", key, go_quote(value));
+}
+
+OutputSpec::Type parse_type(std::string_view value) {
+  using Type = OutputSpec::Type;
+  constexpr std::array<std::pair<std::string_view, Type>, 5> kTypes{{{"image", Type::image},
+                                                                     {"oci", Type::oci},
+                                                                     {"docker", Type::docker},
+                                                                     {"tar", Type::tar},
+                                                                     {"local", Type::local}}};
+  std::vector<std::string> names;
+  for (const auto& [name, type] : kTypes) {
+    if (value == name) return type;
+    names.emplace_back(name);
+  }
+  auto nearest = find_nearest(value, names);
+  throw_error(ErrorKind::usage, "--output: unknown type {}{}", go_quote(value),
+              nearest ? fmt::format(" (did you mean {}?)", *nearest) : "");
+}
+
+Compression parse_compression(std::string_view value) {
+  if (value == "gzip") return Compression::gzip;
+  if (value == "zstd") return Compression::zstd;
+  if (value == "uncompressed") return Compression::none;
+  throw_error(ErrorKind::usage, "--output: compression is gzip, zstd or uncompressed, not {}", go_quote(value));
+}
+
+void set(OutputSpec& spec, std::string_view key, const std::string& value) {
+  if (key == "type") {
+    spec.type = parse_type(value);
+  } else if (key == "dest") {
+    spec.dest = value;
+  } else if (key == "tar") {
+    spec.archive = parse_bool(key, value);
+  } else if (key == "name") {
+    for (std::string_view name : split(value, ',')) spec.names.push_back(Reference::parse(name).with_default_tag());
+  } else if (key == "compression") {
+    spec.compression = parse_compression(value);
+  } else if (key == "compression-level") {
+    auto level = find_integer(value);
+    if (!level || *level < 0 || *level > 22) {
+      throw_error(ErrorKind::usage, "--output: compression-level {} is not a number from 0 to 22", go_quote(value));
+    }
+    spec.level = static_cast<int>(*level);
+  } else if (key == "force-compression") {
+    spec.force_compression = parse_bool(key, value);
+  } else if (key == "oci-mediatypes") {
+    spec.oci_media_types = parse_bool(key, value);
+  } else if (key.starts_with("annotation.")) {
+    spec.annotations[std::string(key.substr(11))] = value;
+  } else {
+    const std::vector<std::string> known{
+        "type", "dest", "tar", "name", "compression", "compression-level", "force-compression", "oci-mediatypes"};
+    auto nearest = find_nearest(key, known);
+    throw_error(ErrorKind::usage, "--output: unknown option {}{}", go_quote(key),
+                nearest ? fmt::format(" (did you mean {}?)", *nearest) : "");
+  }
+}
+
+void check(const OutputSpec& spec) {
+  if (spec.dest.empty() && spec.type != OutputSpec::Type::image) {
+    throw_error(ErrorKind::usage, "--output: dest is missing");
+  }
+  if (spec.type == OutputSpec::Type::local && spec.to_stdout()) {
+    throw_error(ErrorKind::usage, "--output: a folder cannot go to stdout");
+  }
+  if (!spec.archive && spec.to_stdout()) throw_error(ErrorKind::usage, "--output: tar=false cannot go to stdout");
+  if (spec.compression == Compression::zstd && !spec.oci_media_types) {
+    throw_error(ErrorKind::usage, "--output: compression=zstd needs OCI media types");
+  }
+}
+
+}  // namespace
+
+OutputSpec parse_output(std::string_view text) {
+  OutputSpec spec;
+  auto fields = split_csv(text);
+  if (fields.size() == 1 && fields[0].find('=') == std::string::npos) {
+    if (fields[0].empty()) throw_error(ErrorKind::usage, "--output is empty");
+    spec.type = fields[0] == "-" ? OutputSpec::Type::tar : OutputSpec::Type::local;
+    spec.dest = fields[0];
+    return spec;
+  }
+  bool has_type = false;
+  for (const std::string& field : fields) {
+    std::size_t equals = field.find('=');
+    if (equals == std::string::npos) throw_error(ErrorKind::usage, "--output: {} is not key=value", go_quote(field));
+    std::string key = lower_ascii(trim(std::string_view(field).substr(0, equals)));
+    has_type = has_type || key == "type";
+    set(spec, key, field.substr(equals + 1));
+  }
+  if (!has_type) throw_error(ErrorKind::usage, "--output: type is missing");
+  check(spec);
+  return spec;
+}
+
+}  // namespace imgb

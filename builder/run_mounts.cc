@@ -1,0 +1,203 @@
+#include "builder/run_mounts.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "builder/bind_source.h"
+#include "builder/root_folder.h"
+#include "builder/tree_input.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::size_t kMaxSecretBytes = 500 * 1024;
+const FileSystem kNothing;
+
+const FileSystem& files_of(const std::map<InputId, FileSystem>& inputs, InputId id) {
+  auto at = inputs.find(id);
+  return at == inputs.end() ? kNothing : at->second;
+}
+
+class KeyOfMounts {
+ public:
+  KeyOfMounts(Ingredients& key, const std::map<InputId, FileSystem>& inputs, StepServices& services, Activity& activity,
+              const std::stop_token& stop)
+      : key_(key), inputs_(inputs), services_(services), activity_(activity), stop_(stop) {}
+
+  void add(const PlannedMount& mount, std::size_t number) {
+    name_ = fmt::format("mount {}", number + 1);
+    std::visit([&](const auto& m) { handle(m, mount); }, mount.mount);
+  }
+
+ private:
+  void handle(const run_mount::Bind& bind, const PlannedMount& mount) {
+    key_.add(name_, fmt::format("bind {}{}", mount.target.str(), bind.writable ? " rw" : ""));
+    BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
+                      RootedPath::clean(bind.source), services_, activity_, stop_);
+    source.add_to(key_, name_);
+  }
+  void handle(const run_mount::Cache& cache, const PlannedMount& mount) {
+    key_.add(name_, fmt::format("cache {}{}", mount.target.str(), cache.read_only ? " ro" : ""));
+  }
+  void handle(const run_mount::Tmpfs& tmpfs, const PlannedMount& mount) {
+    key_.add(name_, fmt::format("tmpfs {} {}", mount.target.str(), tmpfs.size_bytes));
+  }
+  void handle(const run_mount::Secret& secret, const PlannedMount& mount) {
+    key_.add(name_,
+             fmt::format("secret {} {} {} {:o} {}:{}", go_quote(secret.id), secret.target ? mount.target.str() : "",
+                         secret.env, secret.mode, secret.uid, secret.gid));
+  }
+  void handle(const run_mount::Ssh& ssh, const PlannedMount& mount) {
+    key_.add(name_,
+             fmt::format("ssh {} {} {:o} {}:{}", go_quote(ssh.id), mount.target.str(), ssh.mode, ssh.uid, ssh.gid));
+  }
+
+  Ingredients& key_;
+  const std::map<InputId, FileSystem>& inputs_;
+  StepServices& services_;
+  Activity& activity_;
+  const std::stop_token& stop_;
+  std::string name_;
+};
+
+class Opener {
+ public:
+  Opener(const std::map<InputId, FileSystem>& inputs, StepServices& services, Activity& activity,
+         const std::stop_token& stop)
+      : inputs_(inputs), services_(services), activity_(activity), stop_(stop) {}
+
+  void open(const PlannedMount& mount) {
+    std::visit([&](const auto& m) { handle(m, mount); }, mount.mount);
+  }
+  OpenMounts take() { return std::move(out_); }
+
+ private:
+  void handle(const run_mount::Bind& bind, const PlannedMount& mount) {
+    BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
+                      RootedPath::clean(bind.source), services_, activity_, stop_);
+    out_.held.push_back(source.open());
+    out_.mounts.push_back(BindMount{.source_fd = out_.held.back().get(),
+                                    .target = mount.target,
+                                    .read_only = !bind.writable,
+                                    .discard_writes = bind.writable});
+  }
+
+  void handle(const run_mount::Cache& cache, const PlannedMount& mount) {
+    Dir caches = services_.tools.store.folder("cache-mounts");
+    std::string name = take_cache(caches, Digest::of(cache.id).hex(), cache.sharing);
+    if (!caches.find_stat(name)) make_cache(caches, name, cache, mount);
+    Dir folder = caches.open_dir(name);
+    std::string source = cache.from.empty() ? cache.source : "";  // with `from`, source says what it starts with
+    Fd fd = folder.open_file(RootedPath::clean(source).relative(), O_PATH | O_NOFOLLOW, 0, Links::in_root);
+    out_.held.push_back(std::move(fd));
+    out_.mounts.push_back(
+        BindMount{.source_fd = out_.held.back().get(), .target = mount.target, .read_only = cache.read_only});
+  }
+
+  /// The folder's name, locked as its sharing asks: shared by all, one at a time, or one for each.
+  std::string take_cache(const Dir& caches, const std::string& id, CacheSharing sharing) {
+    if (sharing != CacheSharing::private_) {
+      bool alone = sharing == CacheSharing::locked;
+      out_.locks.push_back(
+          FileLock::take(caches, id + ".lock", alone ? FileLock::Mode::exclusive : FileLock::Mode::shared));
+      return id;
+    }
+    for (int i = 0;; ++i) {
+      std::string name = i == 0 ? id : fmt::format("{}.{}", id, i);
+      if (auto lock = FileLock::try_take(caches, name + ".private.lock", FileLock::Mode::exclusive)) {
+        out_.locks.push_back(std::move(*lock));
+        return name;
+      }
+    }
+  }
+
+  /// Made aside and renamed: another step may want the same one at this moment.
+  void make_cache(const Dir& caches, const std::string& name, const run_mount::Cache& cache,
+                  const PlannedMount& mount) {
+    std::string aside = fmt::format("{}.new-{}", name, activity_.number());
+    caches.remove_tree(aside);
+    caches.make_dir(aside, 0700);
+    if (mount.input) {
+      const FileSystem& files = files_of(inputs_, *mount.input);
+      TreeInput input(services_, services_.plan.inputs.at(*mount.input), files, activity_, stop_);
+      CopyItem item = select_subtree(input.tree(), RootedPath::clean(cache.source), stop_);
+      std::vector<const TreeView::Node*> wanted;
+      for (const TreeView::Node& node : item.nodes) {
+        if (node.meta.type == FileType::regular) wanted.push_back(&node);
+      }
+      input.prepare(wanted);
+      write_tree(
+          item, [&](const TreeView::Node& node) { return input.open(node); }, caches.open_dir(aside));
+    }
+    caches.set_owner(aside, cache.uid.value_or(0), cache.gid.value_or(0));
+    caches.set_mode(aside, cache.mode.value_or(0755));
+    try {
+      caches.rename(aside, caches, name, Dir::Rename::no_replace);
+    } catch (const SystemError& e) {
+      caches.remove_tree(aside);
+      if (e.errno_value() != EEXIST) throw;
+    }
+  }
+
+  void handle(const run_mount::Tmpfs& tmpfs, const PlannedMount& mount) {
+    TmpfsMount out{.target = mount.target};
+    if (tmpfs.size_bytes) out.size_bytes = tmpfs.size_bytes;
+    out_.mounts.push_back(std::move(out));
+  }
+
+  void handle(const run_mount::Secret& secret, const PlannedMount& mount) {
+    auto found = services_.request.secrets.find(secret.id);
+    if (found == services_.request.secrets.end()) {
+      if (!secret.required) return;
+      Error missing(ErrorKind::input, fmt::format("secret {}: not found", printable(secret.id)));
+      throw missing.set_hint(fmt::format("give it with --secret id={}", printable(secret.id)));
+    }
+    if (found->second.size() > kMaxSecretBytes) {
+      throw_error(ErrorKind::input, "secret {} is longer than {} bytes", printable(secret.id), kMaxSecretBytes);
+    }
+    if (!secret.env.empty()) out_.env.push_back(secret.env + "=" + found->second);
+    if (!secret.target) return;
+    out_.mounts.push_back(SecretFile{
+        .target = mount.target, .content = found->second, .mode = secret.mode, .uid = secret.uid, .gid = secret.gid});
+  }
+
+  void handle(const run_mount::Ssh& ssh, const PlannedMount& mount) {
+    auto found = services_.request.ssh_agents.find(ssh.id);
+    if (found == services_.request.ssh_agents.end()) {
+      if (!ssh.required) return;
+      Error missing(ErrorKind::input, fmt::format("ssh {}: not found", printable(ssh.id)));
+      throw missing.set_hint(fmt::format("forward an agent with --ssh {}", printable(ssh.id)));
+    }
+    out_.mounts.push_back(SocketMount{
+        .source_fd = found->second.get(), .target = mount.target, .mode = ssh.mode, .uid = ssh.uid, .gid = ssh.gid});
+    if (!has_agent_) out_.env.push_back("SSH_AUTH_SOCK=" + mount.target.str());
+    has_agent_ = true;
+  }
+
+  const std::map<InputId, FileSystem>& inputs_;
+  StepServices& services_;
+  Activity& activity_;
+  const std::stop_token& stop_;
+  OpenMounts out_;
+  bool has_agent_ = false;
+};
+
+}  // namespace
+
+void add_mounts(Ingredients& key, const RunStep& run, const std::map<InputId, FileSystem>& inputs,
+                StepServices& services, Activity& activity, const std::stop_token& stop) {
+  KeyOfMounts mounts(key, inputs, services, activity, stop);
+  for (std::size_t i = 0; i < run.mounts.size(); ++i) mounts.add(run.mounts[i], i);
+}
+
+OpenMounts open_mounts(const RunStep& run, const std::map<InputId, FileSystem>& inputs, StepServices& services,
+                       Activity& activity, const std::stop_token& stop) {
+  Opener opener(inputs, services, activity, stop);
+  for (const PlannedMount& mount : run.mounts) opener.open(mount);
+  return opener.take();
+}
+
+}  // namespace imgb

@@ -1,0 +1,179 @@
+#include "builder/run_step.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "builder/history_text.h"
+#include "builder/owners.h"
+#include "builder/run_failed.h"
+#include "builder/run_mounts.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::string_view kPipes = "/dev/pipes";
+
+/// Hands a step's output on and keeps its last lines for the error.
+class LogSink : public Sink {
+ public:
+  explicit LogSink(Activity& activity) : activity_(activity) {}
+  void write(std::span<const std::byte> bytes) override {
+    activity_.log(std::string(as_text(bytes)));
+    tail_ += as_text(bytes);
+    if (tail_.size() > 2 * kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
+  }
+  std::string tail() const {
+    std::string_view text = tail_;
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    std::size_t from = text.size();
+    for (int line = 0; line < 10 && from != 0 && from != std::string_view::npos; ++line) {
+      from = text.rfind('\n', from - 1);
+    }
+    return std::string(from == std::string_view::npos || from == 0 ? text : text.substr(from + 1));
+  }
+
+ private:
+  static constexpr std::size_t kTailBytes = 16 * 1024;
+  Activity& activity_;
+  std::string tail_;
+};
+
+std::string_view name_of(NetworkMode mode) {
+  return mode == NetworkMode::isolated ? "isolated" : mode == NetworkMode::host ? "host" : "none";
+}
+std::string_view name_of(Security security) {
+  return security == Security::standard ? "standard" : security == Security::compat ? "compat" : "insecure";
+}
+
+class RunRun {
+ public:
+  RunRun(const BuildStep& step, const FileSystem& below, const std::map<InputId, FileSystem>& inputs,
+         StepServices& services, Activity& activity, std::stop_token stop)
+      : step_(step),
+        run_(std::get<RunStep>(step.action)),
+        below_(below),
+        inputs_(inputs),
+        services_(services),
+        activity_(activity),
+        stop_(std::move(stop)) {}
+
+  Ingredients make_key() {
+    Ingredients key;
+    key.add("kind", "RUN 1");
+    key.add("parent", below_.chain_text());
+    key.add("platform", platform_text());
+    for (std::size_t i = 0; i < run_.argv.size(); ++i) key.add(fmt::format("argument {}", i), run_.argv[i]);
+    if (run_.script) key.add(fmt::format("script {}", run_.script->name), run_.script->content);
+    for (const std::string& entry : run_.env) {
+      std::size_t equals = std::min(entry.find('='), entry.size());
+      key.add(fmt::format("variable {}", entry.substr(0, equals)), entry.substr(equals));
+    }
+    key.add("folder", run_.cwd.str());
+    key.add("user", run_.user);
+    key.add("hostname", run_.hostname);
+    key.add("network", name_of(run_.network));
+    key.add("security", name_of(run_.security));
+    for (const auto& [name, address] : services_.request.extra_hosts) key.add("extra host", name);
+    if (services_.plan.source_date_epoch) {
+      key.add("SOURCE_DATE_EPOCH", std::to_string(*services_.plan.source_date_epoch));
+    }
+    add_mounts(key, run_, inputs_, services_, activity_, stop_);
+    return key;
+  }
+
+  Layer execute() {
+    auto lower = services_.unpack(below_, activity_, stop_);
+    SnapshotStore& snapshots = services_.tools.snapshots;
+    auto scratch = snapshots.make_scratch();
+    OpenMounts mounts = open_mounts(run_, inputs_, services_, activity_, stop_);
+    StepSpec spec = make_spec(mounts, std::move(lower), scratch);
+    LogSink log(activity_);
+    StepResult result = services_.tools.runner.run(spec, log, stop_);
+    if (!result.status.ok()) fail(spec, result, log.tail());
+    SnapshotStore::CommitOptions options{services_.layer_options(), leave_out(spec, result)};
+    Layer layer = snapshots.commit(scratch, below_.layers, options, stop_);
+    snapshots.adopt(std::move(scratch), below_.layers, layer);
+    return layer;
+  }
+
+ private:
+  std::string platform_text() const {
+    return services_.request.platform ? services_.request.platform->str() : Platform::host().str();
+  }
+
+  StepSpec make_spec(OpenMounts& mounts, std::vector<std::string> lower, const SnapshotStore::Scratch& scratch) {
+    StepSpec spec;
+    std::reverse(lower.begin(), lower.end());  // top first
+    spec.root = {&services_.tools.snapshots.folder(), std::move(lower), scratch.upper(), scratch.work()};
+    spec.user = resolve_run_user(run_.user, below_, services_, activity_, stop_);
+    if (run_.script) {
+      RootedPath at = RootedPath::clean(kPipes).child(run_.script->name);
+      spec.mounts.push_back(SecretFile{.target = at, .content = run_.script->content, .mode = 0555});
+    }
+    std::move(mounts.mounts.begin(), mounts.mounts.end(), std::back_inserter(spec.mounts));
+    spec.argv = run_.argv;
+    spec.env = run_.env;
+    spec.env.insert(spec.env.end(), run_.proxies.begin(), run_.proxies.end());
+    spec.env.insert(spec.env.end(), mounts.env.begin(), mounts.env.end());
+    bool has_home = std::any_of(spec.env.begin(), spec.env.end(), [](const auto& e) { return e.starts_with("HOME="); });
+    if (!has_home) spec.env.push_back("HOME=" + spec.user.home);
+    spec.cwd = run_.cwd;
+    spec.hostname = run_.hostname;
+    spec.security = run_.security;
+    spec.network = run_.network;
+    spec.extra_hosts = services_.request.extra_hosts;
+    spec.limits = services_.request.limits;
+    return spec;
+  }
+
+  /// Mount targets and what the sandbox made for itself leave no trace (V32, V50).
+  static std::vector<RootedPath> leave_out(const StepSpec& spec, const StepResult& result) {
+    std::vector<RootedPath> paths = result.stubs;
+    for (const StepMount& mount : spec.mounts) {
+      std::visit([&](const auto& m) { paths.push_back(m.target); }, mount);
+    }
+    for (std::string_view own : {"/etc/hosts", "/etc/resolv.conf", "/proc", "/sys", "/dev"}) {
+      paths.push_back(RootedPath::clean(own));
+    }
+    return paths;
+  }
+
+  [[noreturn]] void fail(const StepSpec& spec, const StepResult& result, std::string tail) {
+    std::string command = join(run_.argv, " ");
+    std::string why =
+        result.out_of_memory ? "killed (out of memory)" : fmt::format("exit code: {}", result.status.shell_code());
+    RunFailed failed(fmt::format("process {} did not complete successfully: {}", go_quote(command), why),
+                     services_.source, step_.lines, step_.label, std::move(tail), result.status);
+    if (result.out_of_memory) failed.set_hint("give it more with --memory");
+    services_.report_failure(spec, failed);
+    throw failed;
+  }
+
+  const BuildStep& step_;
+  const RunStep& run_;
+  const FileSystem& below_;
+  const std::map<InputId, FileSystem>& inputs_;
+  StepServices& services_;
+  Activity& activity_;
+  std::stop_token stop_;
+};
+
+}  // namespace
+
+StepOutcome run_run(const BuildStep& step, const FileSystem& below, const std::map<InputId, FileSystem>& inputs,
+                    StepServices& services, Activity& activity, std::stop_token stop) {
+  RunRun run(step, below, inputs, services, activity, std::move(stop));
+  Ingredients key = run.make_key();
+  StepRecord record(step, services, activity);
+  if (auto made = record.find(key)) return {*made, true};
+  return services.once(key.key(), [&] {
+    MadeLayer made{run.execute(), services.request.now};
+    record.put(key, made);
+    return made;
+  });
+}
+
+}  // namespace imgb

@@ -1,0 +1,54 @@
+#include "builder/step_cache.h"
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+
+std::string render_layer_record(const MadeLayer& made) {
+  const Descriptor& blob = made.layer.blob;
+  return fmt::format("{} {} {} {} {}", blob.media_type, blob.digest.str(), blob.size_bytes,
+                     made.layer.diff_id.digest.str(), made.made_at);
+}
+
+std::optional<MadeLayer> find_layer_record(std::string_view text) {
+  auto parts = split(text, ' ');
+  if (parts.size() != 5 || !media_type::is_layer(parts[0])) return std::nullopt;
+  auto digest = Digest::find(parts[1]);
+  auto size = find_unsigned(parts[2]);
+  auto diff_id = Digest::find(parts[3]);
+  auto made_at = find_integer(parts[4]);
+  if (!digest || !size || !diff_id || !made_at) return std::nullopt;
+  Descriptor blob{.media_type = std::string(parts[0]), .digest = *digest, .size_bytes = *size};
+  return MadeLayer{{std::move(blob), DiffId{*diff_id}}, *made_at};
+}
+
+std::optional<MadeLayer> StepCache::find(const Digest& key) {
+  auto record = store_.cache().find(CacheTable::step, key.str());
+  auto made = record ? find_layer_record(*record) : std::nullopt;
+  if (!made || store_.blobs().find_size(made->layer.blob.digest) != made->layer.blob.size_bytes) return std::nullopt;
+  return made;
+}
+
+void StepCache::put(const Digest& key, const MadeLayer& layer) {
+  store_.cache().put(CacheTable::step, key.str(), render_layer_record(layer));
+}
+
+std::optional<Ingredients> StepCache::find_last(std::string_view place) {
+  auto key = store_.cache().find(CacheTable::explain, fmt::format("at {}", place));
+  if (!key) return std::nullopt;
+  auto encoded = store_.cache().find(CacheTable::explain, fmt::format("of {}", *key));
+  if (!encoded) return std::nullopt;
+  return Ingredients(std::move(*encoded));
+}
+
+void StepCache::remember_place(std::string_view place, const Digest& key) {
+  std::string at = fmt::format("at {}", place), text = key.str();
+  if (store_.cache().find(CacheTable::explain, at) != text) store_.cache().put(CacheTable::explain, at, text);
+}
+
+void StepCache::remember_ingredients(const Ingredients& ingredients) {
+  store_.cache().put(CacheTable::explain, fmt::format("of {}", ingredients.key().str()), ingredients.encoded());
+}
+
+}  // namespace imgb

@@ -1,0 +1,43 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "builder/ingredients.h"
+#include "core/store/store.h"
+#include "layerfs/toc.h"
+
+namespace imgb {
+
+/// A layer that a step made, and when.
+struct MadeLayer {
+  Layer layer;
+  Nanoseconds made_at = 0;
+};
+
+/// What a key is worth: the layer that the step with these ingredients made.
+///
+/// CacheTable::step: key = the digest's text, value = "<media type> <blob digest> <blob size> <DiffId>
+/// <nanoseconds when it was made>".
+/// CacheTable::explain: key "at <place of the step>" = the key it had last; key "of <key>" = the encoded ingredients.
+class StepCache {
+ public:
+  explicit StepCache(Store& store) : store_(store) {}
+
+  /// nullopt also when the record's blob is gone.
+  std::optional<MadeLayer> find(const Digest& key);
+  void put(const Digest& key, const MadeLayer& layer);
+
+  /// The ingredients that the step at `place` had when it last ran or was found.
+  std::optional<Ingredients> find_last(std::string_view place);
+  void remember_place(std::string_view place, const Digest& key);
+  void remember_ingredients(const Ingredients& ingredients);
+
+ private:
+  Store& store_;
+};
+
+std::string render_layer_record(const MadeLayer& layer);
+std::optional<MadeLayer> find_layer_record(std::string_view text);  ///< nullopt on any other shape.
+
+}  // namespace imgb

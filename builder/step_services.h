@@ -1,0 +1,104 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "builder/build.h"
+#include "builder/build_plan.h"
+#include "builder/folder_tree.h"
+#include "builder/step_cache.h"
+#include "core/base/task.h"
+#include "layerfs/tree_view.h"
+
+namespace imgb {
+
+/// What a step came to.
+struct StepOutcome {
+  MadeLayer made;
+  bool cached = false;
+};
+
+/// What a stage looks like after some of its steps: a stack of layers, perhaps not fetched yet. Immutable.
+struct FileSystem {
+  std::vector<Layer> layers;
+  std::optional<ChainId> chain;           ///< nullopt: empty.
+  std::shared_ptr<const BaseImage> base;  ///< The image at the bottom; null for none.
+  BaseImageSource* base_source = nullptr;
+
+  std::vector<Nanoseconds> made_at;  ///< When the layers above the base's were made.
+
+  FileSystem with(const MadeLayer& top) const;
+  std::string chain_text() const { return chain ? chain->digest.str() : "empty"; }
+};
+
+/// A folder context, opened once per build, with its stat cache, which `save` writes back.
+class OpenContext {
+ public:
+  OpenContext(const FolderContext& folder, Store& store);
+  FolderTree tree() { return FolderTree(folder_.dir, known_); }
+  void save(Store& store);
+
+ private:
+  const FolderContext& folder_;
+  Guarded<StatCache> known_;
+};
+
+/// What the steps of one build share. Threads: all functions may be called at once.
+class StepServices {
+ public:
+  StepServices(const BuildRequest& request, const BuildPlan& plan, const BuildTools& tools, SharedSource source);
+
+  const BuildRequest& request;
+  const BuildPlan& plan;
+  const BuildTools& tools;
+  const SharedSource source;  ///< The Dockerfile.
+  StepCache cache;
+
+  /// The time for what a step makes anew: SOURCE_DATE_EPOCH or the clock.
+  FileTime new_file_time() const;
+  LayerOptions layer_options() const;
+
+  /// Fetches what is not here yet of the base image; once per need.
+  void fetch_base(const FileSystem& files, LayerNeed need, Activity& activity, const std::stop_token& stop);
+  TreeView view(const FileSystem& files, Activity& activity, const std::stop_token& stop);
+  /// Folder names of the unpacked stack.
+  std::vector<std::string> unpack(const FileSystem& files, Activity& activity, const std::stop_token& stop);
+  /// A regular file's text, symlinks resolved inside; nullopt when there is none or it is no regular file. Error(input)
+  /// when it is longer than 4 MiB (V24).
+  std::optional<std::string> find_text(const FileSystem& files, const RootedPath& path, Activity& activity,
+                                       const std::stop_token& stop);
+
+  /// The context of a ContextInput; null when it is no folder.
+  OpenContext* find_folder(const ContextInput& input);
+  /// What an input shows that is no stage: an image, an archive, nothing.
+  const FileSystem& outside_files(InputId input) const { return outside_.at(input); }
+  /// The ignore rules of a context; null when there are none.
+  const IgnoreMatcher* find_ignore(const ContextInput& input);
+  void save_contexts();
+
+  /// Runs `make` unless the same key is being made or was made in this build: then waits for that result.
+  StepOutcome once(const Digest& key, const std::function<MadeLayer()>& make);
+  /// Lets the caller of the build look into the world of a failed RUN; for the first failure only.
+  void report_failure(const StepSpec& spec, const Error& failure);
+
+ private:
+  FileSystem open_outside(InputId input) const;
+  std::shared_ptr<const Toc> toc(const Layer& layer, const std::stop_token& stop);
+
+  std::vector<FileSystem> outside_;  ///< By InputId.
+  Guarded<std::map<std::string, std::shared_ptr<OpenContext>>> contexts_;
+  Guarded<std::map<std::string, std::shared_ptr<const IgnoreMatcher>>> ignores_;
+  Guarded<std::map<Digest, std::shared_future<MadeLayer>>> flights_;
+  std::atomic_flag failure_reported_;
+  Guarded<std::map<DiffId, std::shared_ptr<const Toc>>> tocs_;
+  Guarded<std::set<std::pair<std::string, LayerNeed>>> fetched_;
+};
+
+}  // namespace imgb

@@ -1,0 +1,51 @@
+#include "builder/output_spec.h"
+
+#include <gtest/gtest.h>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+using Type = OutputSpec::Type;
+
+TEST(OutputSpec, ShortForms) {
+  EXPECT_EQ(parse_output("out").type, Type::local);
+  EXPECT_EQ(parse_output("out").dest, "out");
+  EXPECT_EQ(parse_output("-").type, Type::tar);
+  EXPECT_TRUE(parse_output("-").to_stdout());
+}
+
+TEST(OutputSpec, LongForm) {
+  auto spec = parse_output(
+      R"(type=oci,"dest=a,b.tar",compression=zstd,compression-level=3,force-compression=true,"name=x,y:1")");
+  EXPECT_EQ(spec.type, Type::oci);
+  EXPECT_EQ(spec.dest, "a,b.tar");
+  EXPECT_EQ(spec.compression, Compression::zstd);
+  EXPECT_EQ(spec.level, 3);
+  EXPECT_TRUE(spec.force_compression);
+  ASSERT_EQ(spec.names.size(), 2u);
+  EXPECT_EQ(spec.names[0].canonical(), "docker.io/library/x:latest");
+  EXPECT_FALSE(parse_output("type=oci,dest=d,tar=false").archive);
+}
+
+TEST(OutputSpec, RefusesWhatItDoesNotKnow) {
+  for (const char* bad :
+       {"", "type=", "type=zip,dest=x", "type=oci", "type=local,dest=-", "type=tar,dest=x,comprssion=gzip",
+        "type=oci,dest=x,compression=xz", "type=oci,dest=x,compression=zstd,oci-mediatypes=false",
+        "type=oci,dest=-,tar=false", "dest=x,name=y", "type=oci,\"dest=x"}) {
+    EXPECT_THROW(parse_output(bad), Error) << bad;
+  }
+}
+
+TEST(OutputSpec, SuggestsTheNearestWord) {
+  try {
+    parse_output("type=dcoker,dest=x");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("did you mean docker?"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace imgb
