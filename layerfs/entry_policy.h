@@ -2,7 +2,7 @@
 #include <optional>
 #include <string_view>
 
-#include "layerfs/tar_reader.h"
+#include "layerfs/tar_check.h"
 #include "layerfs/toc.h"
 
 namespace imgb {

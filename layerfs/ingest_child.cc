@@ -1,8 +1,10 @@
 #include "layerfs/ingest_child.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <exception>
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -114,18 +116,40 @@ class TarStream {
   std::jthread thread_;  // last: it uses the others
 };
 
+void report(const Fd& result, ErrorKind kind, std::string_view message) {
+  std::string text{'E', static_cast<char>(kind)};
+  write_all(result, text.append(message), "result");
+}
+
+/// 0, or 1 with the failure reported.
+int guarded(const Fd& result, const std::function<void()>& body) {
+  try {
+    body();
+    return 0;
+  } catch (const Error& e) {
+    report(result, e.kind(), e.what());
+  } catch (const std::exception& e) {  // out of memory, for one
+    report(result, ErrorKind::unsupported, e.what());
+  }
+  return 1;
+}
+
 void ingest(const Settings& settings, const Fd& result) {
-  std::optional<UpperWriter> unpack;
   Fd folder(settings.unpack ? kIngestFolderFd : -1);
   confine(settings.unpack ? &folder : nullptr);
+  std::optional<UpperWriter> unpack;
   if (settings.unpack) unpack.emplace(Dir(std::move(folder), "layer"), settings.reserve_bytes);
   TarStream stream(settings);
-  TarReader tar([&] { return stream.next(); });
-  Toc toc = read_layer(tar, settings.max_entries, unpack ? &*unpack : nullptr);
-  Digest diff_id = stream.finish();
-  write_all(result, "T", "result");
-  write_all(result, diff_id.raw(), "result");
-  write_all(result, render(toc), "result");
+  int code = guarded(result, [&] {
+    TarReader tar([&] { return stream.next(); });
+    Toc toc = read_layer(tar, settings.max_entries, unpack ? &*unpack : nullptr);
+    Digest diff_id = stream.finish();
+    write_all(result, "T", "result");
+    write_all(result, diff_id.raw(), "result");
+    write_all(result, render(toc), "result");
+  });
+  // The stream's thread may wait for bytes that come late or never: a failure does not wait for it.
+  if (code != 0) ::_exit(code);
 }
 
 }  // namespace
@@ -133,17 +157,7 @@ void ingest(const Settings& settings, const Fd& result) {
 int ingest_main(std::span<const std::string> args) {
   ::umask(0);
   Fd result(kIngestResultFd);
-  try {
-    ingest(settings_of(args), result);
-    return 0;
-  } catch (const Error& e) {
-    std::string message{'E', static_cast<char>(e.kind())};
-    write_all(result, message + e.what(), "result");
-  } catch (const std::exception& e) {
-    std::string message{'E', static_cast<char>(ErrorKind::unsupported)};
-    write_all(result, message + e.what(), "result");  // bad_alloc, for one
-  }
-  return 1;
+  return guarded(result, [&] { ingest(settings_of(args), result); });
 }
 
 }  // namespace imgb

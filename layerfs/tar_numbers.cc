@@ -4,7 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/base/time.h"
-#include "layerfs/tar_reader.h"
+#include "layerfs/tar_check.h"
 
 namespace imgb {
 namespace {

@@ -1,236 +1,135 @@
 #include "layerfs/tar_reader.h"
 
-#include <sys/sysmacros.h>
-
-#include <algorithm>
-#include <array>
-#include <cstring>
-#include <limits>
+#include <archive.h>
+#include <archive_entry.h>
+#include <sys/stat.h>
 
 #include "core/base/error.h"
-#include "core/base/stream.h"
 #include "core/base/text.h"
-#include "core/base/time.h"
 
 namespace imgb {
 namespace {
 
-constexpr std::uint64_t kMaxExtensionBytes = 1 << 20;
-constexpr std::uint64_t kMaxId = std::numeric_limits<std::uint32_t>::max() - 1;  // the last means "unchanged" to chown
-constexpr std::string_view kXattrKey = "SCHILY.xattr.";
+struct FreeArchive {
+  void operator()(archive* a) const { archive_read_free(a); }
+};
 
-std::string_view cut_at_nul(std::string_view field) { return field.substr(0, field.find('\0')); }
-
-[[noreturn]] void refuse(std::string_view name, std::string_view why) {
-  throw_error(ErrorKind::input, "entry {}: {}", printable(name), why);
+bool same_type(archive_entry* seen, char type) {
+  if (archive_entry_hardlink(seen)) return type == '1';
+  switch (archive_entry_filetype(seen)) {
+    case AE_IFREG:
+      return type == '0';
+    case AE_IFLNK:
+      return type == '2';
+    case AE_IFCHR:
+      return type == '3';
+    case AE_IFBLK:
+      return type == '4';
+    case AE_IFDIR:
+      return type == '5';
+    case AE_IFIFO:
+      return type == '6';
+    default:
+      return type == '1';  // a link whose name is not text in this locale
+  }
 }
 
 }  // namespace
 
-/// One header block and what it says of itself.
-struct TarReader::Header {
-  std::array<char, kTarBlockBytes> block;
+struct TarReader::State {
+  explicit State(NextPiece next) : next_piece(std::move(next)), handle(archive_read_new()) {}
 
-  std::string_view field(TarField f) const { return std::string_view(block.data() + f.offset, f.length); }
-  std::string name() const {
-    std::string own(cut_at_nul(field(tar_field::kName)));
-    // GNU and v7 headers use the prefix field for other things.
-    std::string_view prefix =
-        field(tar_field::kMagic) == std::string_view("ustar\0", 6) ? cut_at_nul(field(tar_field::kPrefix)) : "";
-    return prefix.empty() ? own : std::string(prefix) + '/' + own;
-  }
-  char type() const { return block[tar_field::kType.offset]; }
-  bool is_zero() const {
-    return std::ranges::all_of(block, [](char c) { return c == 0; });
-  }
-  std::int64_t number(TarField f, std::string_view what) const {
-    auto value = find_tar_number(field(f));
-    if (!value) refuse(name(), fmt::format("bad {}", what));
-    return *value;
-  }
-  std::uint64_t unsigned_number(TarField f, std::string_view what, std::uint64_t max) const {
-    std::int64_t value = number(f, what);
-    if (value < 0 || static_cast<std::uint64_t>(value) > max) refuse(name(), fmt::format("{} out of range", what));
-    return static_cast<std::uint64_t>(value);
-  }
-  std::uint64_t size() const {
-    return unsigned_number(tar_field::kSize, "size", std::numeric_limits<std::int64_t>::max() / 2);
-  }
-  void check_sum() const {
-    std::int64_t plain = 0, with_sign = 0;  // some old writers summed signed characters
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      bool own = i - tar_field::kChecksum.offset < tar_field::kChecksum.length;
-      char c = own ? ' ' : block[i];
-      plain += static_cast<unsigned char>(c);
-      with_sign += static_cast<signed char>(c);
+  /// libarchive's way to its input. No exception may cross it: kept, and thrown on behind the call.
+  static la_ssize_t read(archive*, void* self, const void** buffer) {
+    auto& state = *static_cast<State*>(self);
+    try {
+      std::span<const std::byte> piece = state.take_piece();
+      *buffer = piece.data();
+      return static_cast<la_ssize_t>(piece.size());
+    } catch (...) {
+      state.failure = std::current_exception();
+      return ARCHIVE_FATAL;
     }
-    auto want = find_tar_number(field(tar_field::kChecksum));
-    if (want != plain && want != with_sign) refuse(name(), "header with a wrong checksum");
   }
-};
-
-bool TarReader::refill() {
-  if (piece_.empty()) piece_ = next_piece_();
-  return !piece_.empty();
-}
-
-std::span<const std::byte> TarReader::take(std::uint64_t max_bytes) {
-  if (!refill()) throw_error(ErrorKind::corrupt, "tar is cut short after {} bytes", position_);
-  auto taken = piece_.first(static_cast<std::size_t>(std::min<std::uint64_t>(max_bytes, piece_.size())));
-  piece_ = piece_.subspan(taken.size());
-  position_ += taken.size();
-  return taken;
-}
-
-/// False when the bytes end right here.
-bool TarReader::read_block(std::span<char, kTarBlockBytes> block) {
-  if (!refill()) return false;
-  for (std::size_t filled = 0; filled < block.size();) {
-    auto bytes = take(block.size() - filled);
-    std::memcpy(block.data() + filled, bytes.data(), bytes.size());
-    filled += bytes.size();
+  std::span<const std::byte> take_piece() {
+    std::span<const std::byte> piece = first;
+    first = {};
+    if (piece.empty()) piece = next_piece();
+    if (piece.empty()) {
+      check.finish();
+    } else {
+      check.feed(piece);
+    }
+    return piece;
   }
-  return true;
-}
-
-std::span<const std::byte> TarReader::data() {
-  if (data_left_ == 0) return {};
-  auto bytes = take(data_left_);
-  data_left_ -= bytes.size();
-  return bytes;
-}
-
-void TarReader::drain() {
-  ended_ = true;
-  while (refill()) take(piece_.size());
-}
-
-/// False at the end of the tar.
-bool TarReader::find_header(Header& header) {
-  if (!read_block(header.block)) return false;
-  if (!header.is_zero()) {
-    header.check_sum();
+  /// A result of libarchive's; warnings are about the locale.
+  void need(int result) const {
+    if (failure) std::rethrow_exception(failure);
+    if (result < ARCHIVE_WARN)
+      throw_error(ErrorKind::corrupt, "damaged tar: {}", printable(archive_error_string(handle.get())));
+  }
+  /// False when there is not a byte: an empty tar, which libarchive takes for an unknown format.
+  bool open() {
+    opened = true;
+    first = next_piece();
+    if (first.empty()) return false;
+    archive_read_support_format_tar(handle.get());
+    need(archive_read_open(handle.get(), this, nullptr, &State::read, nullptr));
     return true;
   }
-  if (read_block(header.block) && !header.is_zero())
-    throw_error(ErrorKind::input, "a block of zeros between two entries, at byte {}", position_ - 2 * kTarBlockBytes);
-  return false;
-}
+  std::optional<TarEntry> finish() {
+    ended = true;
+    if (!check.entries.empty())
+      throw_error(ErrorKind::input, "entry {}: libarchive does not see it", printable(check.entries.front().name));
+    while (!take_piece().empty()) continue;
+    return std::nullopt;
+  }
 
-std::string TarReader::read_extension(const Header& header) {
-  std::uint64_t size = header.size();
-  if (size > kMaxExtensionBytes)
-    refuse(header.name(), fmt::format("extension header of {} bytes, more than {}", size, kMaxExtensionBytes));
-  std::string text;
-  text.reserve(size);
-  while (text.size() < size) text.append(as_text(take(size - text.size())));
-  for (std::size_t left = tar_padding(size); left > 0;) left -= take(left).size();
-  return text;
-}
+  NextPiece next_piece;
+  std::unique_ptr<archive, FreeArchive> handle;
+  TarCheck check;
+  std::span<const std::byte> first;  // read to learn whether there is anything
+  std::exception_ptr failure;
+  bool opened = false, ended = false;
+  std::uint64_t data_left = 0;
+  std::string name;
+};
 
-void TarReader::read_long_name(const Header& header) {
-  auto& which = header.type() == 'L' ? gnu_name_ : gnu_link_;
-  if (which) refuse(header.name(), "two GNU long names for one entry");
-  which = std::string(cut_at_nul(read_extension(header)));
-}
+TarReader::TarReader(NextPiece next_piece) : state_(std::make_unique<State>(std::move(next_piece))) {}
+TarReader::~TarReader() = default;
 
 std::optional<TarEntry> TarReader::next() {
-  if (ended_) return std::nullopt;
-  while (!data().empty()) continue;
-  while (padding_left_ > 0) padding_left_ -= take(padding_left_).size();
-  pax_.clear();
-  gnu_name_.reset();
-  gnu_link_.reset();
-  has_pax_ = false;
-  for (Header header; find_header(header);) {
-    char type = header.type();
-    if (type == 'L' || type == 'K') {
-      read_long_name(header);
-    } else if (type == 'x') {
-      if (has_pax_) refuse(header.name(), "two PAX headers for one entry");
-      has_pax_ = true;
-      pax_ = in_context([&] { return "entry after " + printable(header.name()); },
-                        [&] { return parse_pax_records(read_extension(header)); });
-    } else if (type == 'g') {
-      for (const auto& [key, value] : parse_pax_records(read_extension(header))) {
-        if (key != "comment") refuse(header.name(), "global PAX header sets " + printable(key, 80));
-      }
-    } else {
-      return entry_of(header);
-    }
-  }
-  if (has_pax_ || gnu_name_ || gnu_link_) throw_error(ErrorKind::corrupt, "tar ends after an extension header");
-  drain();
-  return std::nullopt;
-}
-
-TarEntry TarReader::entry_of(const Header& header) {
-  TarEntry entry;
-  entry.name = header.name();
-  entry.link_name = cut_at_nul(header.field(tar_field::kLinkName));
-  entry.type = header.type() == '\0' || header.type() == '7' ? '0' : header.type();
-  if (gnu_name_) entry.name = *gnu_name_;
-  if (gnu_link_) entry.link_name = *gnu_link_;
-  if (entry.type < '0' || entry.type > '6')
-    refuse(entry.name, fmt::format("unknown entry type {}", printable(std::string(1, entry.type))));
-  entry.mode = static_cast<std::uint32_t>(
-      header.unsigned_number(tar_field::kMode, "mode", std::numeric_limits<std::uint32_t>::max()) & 07777);
-  if (!pax_.contains("uid"))
-    entry.uid = static_cast<std::uint32_t>(header.unsigned_number(tar_field::kUid, "uid", kMaxId));
-  if (!pax_.contains("gid"))
-    entry.gid = static_cast<std::uint32_t>(header.unsigned_number(tar_field::kGid, "gid", kMaxId));
-  std::int64_t seconds = header.number(tar_field::kMtime, "time");
-  constexpr std::int64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / kNanosecondsPerSecond;
-  if (seconds > kMaxSeconds || seconds < -kMaxSeconds) refuse(entry.name, "time out of range");
-  entry.mtime = seconds * kNanosecondsPerSecond;
-  entry.size_bytes = header.size();
-  if (entry.type == '3' || entry.type == '4') {
-    entry.rdev = makedev(static_cast<unsigned>(header.unsigned_number(tar_field::kDevMajor, "device number", 0xfff)),
-                         static_cast<unsigned>(header.unsigned_number(tar_field::kDevMinor, "device number", 0xfffff)));
-  }
-  apply_pax(entry, header);
-  // A folder in v7 style is a file with a slash behind its name.
-  if (entry.type == '0' && entry.name.ends_with('/')) entry.type = '5';
-  if (entry.type != '0' && entry.size_bytes != 0) refuse(entry.name, "data behind an entry that is no file");
-  data_left_ = entry.size_bytes;
-  padding_left_ = tar_padding(entry.size_bytes);
-  entry.data_offset = position_;
+  State& s = *state_;
+  if (s.ended) return std::nullopt;
+  if (!s.opened && !s.open()) return s.finish();
+  archive_entry* seen = nullptr;
+  int result = archive_read_next_header(s.handle.get(), &seen);
+  s.need(result);
+  if (result == ARCHIVE_EOF) return s.finish();
+  if (s.check.entries.empty()) throw_error(ErrorKind::input, "libarchive sees an entry that is none");
+  TarEntry entry = std::move(s.check.entries.front());
+  s.check.entries.pop_front();
+  if (static_cast<std::uint64_t>(archive_entry_size(seen)) != entry.size_bytes || !same_type(seen, entry.type))
+    throw_error(ErrorKind::input, "entry {}: libarchive reads its header differently", printable(entry.name));
+  s.data_left = entry.size_bytes;
+  s.name = entry.name;
   return entry;
 }
 
-void TarReader::apply_pax(TarEntry& entry, const Header& header) {
-  auto id = [&](std::string_view text, std::string_view what) {
-    auto value = find_unsigned(text);
-    if (!value || *value > kMaxId) refuse(entry.name, fmt::format("bad PAX {}", what));
-    return static_cast<std::uint32_t>(*value);
-  };
-  auto path = [&](std::string_view text, const std::optional<std::string>& gnu) {
-    if (gnu) refuse(entry.name, "a name given by PAX and by GNU");
-    if (text.find('\0') != std::string_view::npos) refuse(entry.name, "NUL in a name");
-    return std::string(text);
-  };
-  for (const auto& [key, value] : pax_) {
-    if (key.starts_with("GNU.sparse.")) refuse(entry.name, "GNU sparse files are not supported in layers");
-    if (key.starts_with(kXattrKey) && key.size() > kXattrKey.size()) entry.xattrs[key.substr(kXattrKey.size())] = value;
-    if (value.empty()) continue;
-    if (key == "path") entry.name = path(value, gnu_name_);
-    if (key == "linkpath") entry.link_name = path(value, gnu_link_);
-    if (key == "uid") entry.uid = id(value, key);
-    if (key == "gid") entry.gid = id(value, key);
-    if (key == "mtime") {
-      auto time = find_pax_time(value);
-      if (!time) refuse(entry.name, "bad PAX mtime");
-      entry.mtime = *time;
-    }
-    if (key == "size") {
-      auto size = find_unsigned(value);
-      if (!size || *size > std::numeric_limits<std::int64_t>::max() / 2) refuse(entry.name, "bad PAX size");
-      // Writers put 0 or the low digits into ustar when the true size does not fit there; never another size.
-      bool fits = *size <= 077777777777;
-      if (fits && header.size() != 0 && header.size() != *size) refuse(entry.name, "PAX and ustar sizes differ");
-      entry.size_bytes = *size;
-    }
+std::span<const std::byte> TarReader::data() {
+  State& s = *state_;
+  if (s.data_left == 0) return {};
+  const void* bytes = nullptr;
+  std::size_t size = 0;
+  la_int64_t offset = 0;
+  while (size == 0) {
+    int result = archive_read_data_block(s.handle.get(), &bytes, &size, &offset);
+    s.need(result);
+    if (result == ARCHIVE_EOF || size > s.data_left)
+      throw_error(ErrorKind::input, "entry {}: libarchive reads its data differently", printable(s.name));
   }
+  s.data_left -= size;
+  return {static_cast<const std::byte*>(bytes), size};
 }
 
 }  // namespace imgb
