@@ -1,6 +1,5 @@
 #include "layerfs/ingest_process.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,8 +82,7 @@ Running start_child(Compression compression, const IngestLimits& limits, const F
   Fd ours(ends[0]), theirs(ends[1]);
   ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &kFeedBufferBytes, sizeof kFeedBufferBytes);
   Spawn spawn;
-  spawn.program = Dir::open_host("/proc/self").open_file("exe", O_PATH, 0, Links::in_root);
-  spawn.argv = {"imgb",
+  spawn.argv = {"/proc/self/exe",
                 std::string(kIngestCommand),
                 std::to_string(static_cast<int>(compression)),
                 std::to_string(limits.max_layer_bytes),
