@@ -6,6 +6,7 @@
 #include "cli/terminal.h"
 #include "core/base/error.h"
 #include "core/base/fd.h"
+#include "layerfs/ingest_child.h"
 
 namespace imgb {
 namespace {
@@ -22,6 +23,7 @@ int run_hidden(std::span<const std::string> words) {
   try {
     if (words[0] == "__man") return print(render_man_page());
     if (words[0] == "__completion") return print(render_bash_completion());
+    if (words[0] == kIngestCommand) return ingest_main(words.subspan(1));
     write_error_text("imgb: unknown hidden command\n");
     return 2;
   } catch (const std::exception& e) {

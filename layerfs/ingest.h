@@ -20,15 +20,16 @@ using StreamBlob = std::function<void(const Descriptor& blob, Sink& into)>;
 StreamBlob stream_from(const BlobStore& blobs);
 
 struct IngestLimits {
-  std::uint64_t max_layer_bytes = 1ULL << 40;  ///< Uncompressed.
-  std::uint64_t max_entries = 10'000'000;
+  std::uint64_t max_layer_bytes = 1ULL << 40;       ///< Uncompressed.
+  std::uint64_t max_entries = 2'000'000;            ///< Some 250 bytes of memory each.
   std::uint64_t disk_reserve_bytes = 256ULL << 20;  ///< Stop with a clear error when less than this is left free.
 };
 
 /// Reads a layer's bytes (hostile) in a confined child: checks its DiffId, makes its table of contents and keeps it in
-/// ROOT/tocs. Does nothing when the table of contents is there already.
-/// Errors: corrupt (bytes, DiffId), input (a tar that no image may hold: V1-V27, names layer, entry and reason),
-/// system.
+/// ROOT/tocs. Does nothing when the table of contents is there already. The child is this program called with the
+/// hidden command of layerfs/ingest_child.h, so main() has to know it. Errors: corrupt (bytes, DiffId), input (a tar
+/// that no image may hold: V1-V27, names layer, entry and reason), unavailable (disk reserve), system; what `stream`
+/// throws passes through.
 Layer scan_layer(Store& store, const Descriptor& blob, const std::optional<DiffId>& want, const StreamBlob& stream,
                  const IngestLimits& limits, std::stop_token stop);
 

@@ -37,7 +37,7 @@ struct IndexedToc {
     next_real.resize(toc->size());
     auto next = static_cast<std::uint32_t>(toc->size());
     for (std::size_t i = toc->size(); i-- > 0;) {
-      if (toc->kind(i) == Kind::file || toc->kind(i) == Kind::hard_link) next = static_cast<std::uint32_t>(i);
+      if (toc->kind(i) != Kind::removed) next = static_cast<std::uint32_t>(i);
       next_real[i] = next;
     }
   }
@@ -57,12 +57,19 @@ struct Slice {
   std::size_t layer, from, to;
 };
 
+/// What one layer says of one path.
+struct AtPath {
+  std::optional<std::size_t> entry;
+  bool entry_is_folder = false, removed = false, opaque = false, adds_below = false;
+  Slice below{};
+};
+
 /// What the stack says of one path.
 struct Found {
   bool exists = false;
-  std::optional<std::size_t>
-      index;  ///< Of the entry that gives the metadata, in `layer`; unset: parent by implication.
-  std::size_t layer = 0;
+  std::size_t layer = 0;             ///< Topmost that puts it there.
+  std::optional<std::size_t> index;  ///< Of the entry that gives the metadata; unset: no layer names the folder.
+  std::size_t metadata_layer = 0;
   bool is_folder = false;
   std::vector<Slice> below;  ///< Layers visible below it, top first.
 };
@@ -80,6 +87,7 @@ struct TreeView::State {
     return out;
   }
   Found root(std::size_t layer_count) const;
+  AtPath look(const Slice& slice, std::string_view path) const;
   Found step(const std::vector<Slice>& slices, std::string_view path) const;
   Found find(const RootedPath& path, std::size_t layer_count) const;
   std::optional<Node> node(RootedPath path, const Found& found, int hops = 0) const;
@@ -90,42 +98,51 @@ struct TreeView::State {
 /// Looks at one path in every visible layer, top first, until one hides those below.
 Found TreeView::State::step(const std::vector<Slice>& slices, std::string_view path) const {
   Found found;
-  std::string inside(path == "/" ? "" : path), behind = inside;
-  inside += '/';
-  behind += '0';  // the byte after "/"
+  bool only_metadata = false;  // the content below is hidden, but the folder's mode and owner may still be there
   for (const Slice& slice : slices) {
-    const IndexedToc& layer = *layers[slice.layer];
-    const Toc& toc = *layer.toc;
-    std::optional<std::size_t> entry;
-    bool hides = false;
-    std::size_t at = toc.lower_bound(path, slice.from, slice.to);
-    for (; at < slice.to && toc.path(at) == path; ++at) {
-      Kind kind = toc.kind(at);
-      if (kind == Kind::file || kind == Kind::hard_link) {
-        entry = at;
-      } else {
-        hides = true;
-      }
-    }
-    if (entry && !toc.is_folder(*entry)) {
-      if (!found.exists) found = {.exists = true, .index = entry, .layer = slice.layer};
+    AtPath here = look(slice, path);
+    if (here.entry && !here.entry_is_folder) {
+      if (!found.exists)
+        found = {.exists = true, .layer = slice.layer, .index = here.entry, .metadata_layer = slice.layer};
       break;
     }
-    Slice below{slice.layer, toc.lower_bound(inside, at, slice.to), 0};
-    below.to = toc.lower_bound(behind, below.from, slice.to);
-    if (entry || layer.adds_between(below.from, below.to)) {
+    if (!only_metadata) {
       if (!found.exists) found.layer = slice.layer;
-      found.exists = found.is_folder = true;
+      if (here.entry || here.opaque || here.adds_below) found.exists = found.is_folder = true;
+      if (here.below.from < here.below.to) found.below.push_back(here.below);
     }
-    if (entry && !found.index) {
-      found.index = entry;
-      found.layer = slice.layer;
+    if (here.entry && !found.index) {
+      found.index = here.entry;
+      found.metadata_layer = slice.layer;
     }
-    if (below.from < below.to) found.below.push_back(below);
-    if (hides) break;
+    if (here.removed) break;
+    if (here.opaque) only_metadata = true;
+    if (only_metadata && found.index) break;
   }
   if (!found.exists) found.below.clear();
   return found;
+}
+
+/// What one layer says of a path.
+AtPath TreeView::State::look(const Slice& slice, std::string_view path) const {
+  const IndexedToc& layer = *layers[slice.layer];
+  const Toc& toc = *layer.toc;
+  AtPath here;
+  std::size_t at = toc.lower_bound(path, slice.from, slice.to);
+  for (; at < slice.to && toc.path(at) == path; ++at) {
+    Kind kind = toc.kind(at);
+    if (kind == Kind::file || kind == Kind::hard_link) here.entry = at;
+    if (kind == Kind::removed) here.removed = true;
+    if (kind == Kind::opaque) here.opaque = true;
+  }
+  here.entry_is_folder = here.entry && toc.is_folder(*here.entry);
+  std::string inside(path == "/" ? "" : path), behind = inside;
+  inside += '/';
+  behind += '0';  // the byte after "/"
+  here.below = {slice.layer, toc.lower_bound(inside, at, slice.to), 0};
+  here.below.to = toc.lower_bound(behind, here.below.from, slice.to);
+  here.adds_below = layer.adds_between(here.below.from, here.below.to);
+  return here;
 }
 
 Found TreeView::State::root(std::size_t layer_count) const {
@@ -154,14 +171,14 @@ std::optional<TreeView::Node> TreeView::State::node(RootedPath path, const Found
     node.meta.type = FileType::directory;
     return node;
   }
-  const IndexedToc& layer = *layers[found.layer];
+  const IndexedToc& layer = *layers[found.metadata_layer];
   TocEntry entry = (*layer.toc)[*found.index];
   if (entry.kind == Kind::hard_link) {
     follow_hard_link(node, entry, hops);
     return node;
   }
   if (auto group = layer.link_target_group(*found.index))
-    node.link_group = hash_of(fmt::format("{} {}", found.layer, *group));
+    node.link_group = hash_of(fmt::format("{} {}", found.metadata_layer, *group));
   node.meta = std::move(entry.meta);
   node.content = entry.content;
   node.data_offset = entry.data_offset;

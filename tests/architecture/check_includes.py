@@ -21,6 +21,7 @@ ARROWS = {
 }
 # third-party header -> the rooms that wrap it
 WRAPPED = {
+    r"archive(_entry)?\.h": ["layerfs"],
     r"zstd\.h": ["layerfs"],
     r"(isa-l/)?igzip_lib\.h|isa-l\.h|zlib\.h": ["layerfs"],
     r"curl/.*": ["registry"],

@@ -1,0 +1,130 @@
+#include "layerfs/confined.h"
+
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+
+constexpr rlim_t kMaxAddressSpaceBytes = 4ULL << 30;
+constexpr rlim_t kMaxOpenFiles = 256;
+
+void limit(decltype(RLIMIT_AS) what, rlim_t value) {
+  rlimit limits{value, value};
+  // A lower hard limit that is there already is as good.
+  if (::setrlimit(what, &limits) < 0 && errno != EPERM) throw_errno("set resource limit {}", static_cast<int>(what));
+}
+
+void limit_resources() {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  limit(RLIMIT_AS, kMaxAddressSpaceBytes);
+#endif
+  limit(RLIMIT_NOFILE, kMaxOpenFiles);
+  limit(RLIMIT_CORE, 0);
+}
+
+// From linux/landlock.h of newer kernels than the one the headers are from.
+constexpr std::uint64_t kAccessRefer = 1ULL << 13, kAccessTruncate = 1ULL << 14;
+constexpr std::uint64_t kAccessAbi1 = (1ULL << 13) - 1;
+constexpr int kFirstAbiWithRefer = 2, kFirstAbiWithTruncate = 3;
+
+/// Nothing of the file system but what lies below the folder; to run a program is allowed nowhere.
+void forbid_files_except(const Fd* writable) {
+  long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (abi < kFirstAbiWithRefer) return;
+  landlock_ruleset_attr rules{};
+  rules.handled_access_fs = kAccessAbi1 | kAccessRefer | (abi >= kFirstAbiWithTruncate ? kAccessTruncate : 0);
+  long ruleset = ::syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
+  if (ruleset < 0) throw_errno("landlock_create_ruleset");
+  Fd owned(static_cast<int>(ruleset));
+  if (writable) {
+    landlock_path_beneath_attr below{};
+    below.allowed_access = rules.handled_access_fs & ~static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_EXECUTE);
+    below.parent_fd = writable->get();
+    if (::syscall(SYS_landlock_add_rule, owned.get(), LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
+      throw_errno("landlock_add_rule");
+  }
+  if (::syscall(SYS_landlock_restrict_self, owned.get(), 0) < 0) throw_errno("landlock_restrict_self");
+}
+
+void keep_capabilities(std::uint64_t kept) {
+  for (int cap = 0; cap <= CAP_LAST_CAP; ++cap) {
+    bool keep = (kept >> cap & 1) != 0;
+    if (!keep && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM && errno != EINVAL)
+      throw_errno("drop capability {}", cap);
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> now{};
+  if (::syscall(SYS_capget, &header, now.data()) < 0) throw_errno("capget");
+  for (std::size_t word = 0; word < now.size(); ++word) {
+    auto mask = static_cast<std::uint32_t>(kept >> (32 * word));
+    now[word].effective &= mask;
+    now[word].permitted &= mask;
+    now[word].inheritable = 0;
+  }
+  if (::syscall(SYS_capset, &header, now.data()) < 0) throw_errno("capset");
+}
+
+constexpr std::uint64_t bit(int capability) { return 1ULL << capability; }
+constexpr std::uint64_t kUnpackCapabilities =
+    bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FOWNER) | bit(CAP_FSETID) | bit(CAP_MKNOD) | bit(CAP_SETFCAP);
+
+// Everything else fails with EPERM.
+constexpr int kAllowedCalls[] = {
+    // memory, threads, time, leaving
+    SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(madvise),
+    SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(getrandom),
+    SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
+    // open files
+    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64),
+    SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(fstatfs), SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate), SCMP_SYS(fadvise64), SCMP_SYS(fchown), SCMP_SYS(fchmod), SCMP_SYS(fsetxattr),
+    SCMP_SYS(getdents64), SCMP_SYS(geteuid), SCMP_SYS(getegid), SCMP_SYS(getuid), SCMP_SYS(getgid),
+    // paths below the folder
+    SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(mkdirat), SCMP_SYS(mknodat),
+    SCMP_SYS(symlinkat), SCMP_SYS(linkat), SCMP_SYS(unlinkat), SCMP_SYS(fchownat), SCMP_SYS(fchmodat), SCMP_SYS(chmod),
+    SCMP_SYS(utimensat), SCMP_SYS(umask)};
+
+void allow(scmp_filter_ctx filter, int call, std::initializer_list<scmp_arg_cmp> when = {}) {
+  int failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, static_cast<unsigned>(when.size()), when.begin());
+  // A call that this architecture does not have needs no rule.
+  if (failed < 0 && failed != -EDOM) throw SystemError(-failed, "seccomp rule");
+}
+
+void filter_system_calls() {
+  std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
+  if (!filter) throw_error(ErrorKind::internal, "seccomp cannot start");
+  for (int call : kAllowedCalls) allow(filter.get(), call);
+  // A thread, not a process and no namespace. clone3 hides its flags from filters: libc falls back to clone.
+  allow(filter.get(), SCMP_SYS(clone), {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
+  int failed = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+  if (failed == 0) failed = seccomp_load(filter.get());
+  if (failed < 0) throw SystemError(-failed, "load seccomp filter");
+}
+
+}  // namespace
+
+void confine(const Fd* writable) {
+  limit_resources();
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) throw_errno("set no_new_privs");
+  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) throw_errno("clear dumpable");
+  forbid_files_except(writable);
+  keep_capabilities(writable ? kUnpackCapabilities : 0);
+  filter_system_calls();
+}
+
+}  // namespace imgb

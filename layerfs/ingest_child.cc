@@ -1,0 +1,163 @@
+#include "layerfs/ingest_child.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "core/base/digest.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "layerfs/broadcast_ring.h"
+#include "layerfs/codec.h"
+#include "layerfs/confined.h"
+#include "layerfs/layer_reader.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::size_t kBuffers = 8, kBufferBytes = 1 << 20;
+constexpr unsigned kParseReader = 0, kReaders = 1;
+/// Past this size a tar that its blob holds at less than 1 in kMaxRatio is taken for a bomb (V20).
+constexpr std::uint64_t kBombBytes = 16ULL << 30, kMaxRatio = 2000;
+
+struct Settings {
+  Compression compression = Compression::gzip;
+  std::uint64_t max_bytes = 0, max_entries = 0, reserve_bytes = 0;
+  bool unpack = false;
+};
+
+Settings settings_of(std::span<const std::string> args) {
+  Settings settings;
+  auto number = [&](std::size_t i) {
+    auto value = i < args.size() ? find_unsigned(args[i]) : std::nullopt;
+    if (!value) throw_error(ErrorKind::internal, "{}: bad arguments", kIngestCommand);
+    return *value;
+  };
+  settings.compression = static_cast<Compression>(number(0));
+  settings.max_bytes = number(1);
+  settings.max_entries = number(2);
+  settings.reserve_bytes = number(3);
+  settings.unpack = args.size() > 4 && args[4] == "unpack";
+  return settings;
+}
+
+/// Counts what the decompressor takes in.
+class CountingSource : public Source {
+ public:
+  explicit CountingSource(Fd fd) : from_(std::move(fd), "layer") {}
+  std::size_t read(std::span<std::byte> into) override {
+    std::size_t got = from_.read(into);
+    count_ += got;
+    return got;
+  }
+  std::uint64_t count() const { return count_; }
+
+ private:
+  FdSource from_;
+  std::uint64_t count_ = 0;
+};
+
+/// Decompresses and hashes on a thread of its own, while the caller parses: both cores are busy.
+class TarStream {
+ public:
+  explicit TarStream(const Settings& settings)
+      : settings_(settings), ring_(kBuffers, kBufferBytes, kReaders, {}), thread_([this] { run(); }) {}
+  ~TarStream() { ring_.abort(); }
+
+  std::span<const std::byte> next() {
+    try {
+      return ring_.next(kParseReader);
+    } catch (const Error&) {
+      if (failure_) std::rethrow_exception(failure_);  // set before the ring was aborted
+      throw;
+    }
+  }
+  Digest finish() {
+    thread_.join();
+    return hasher_.finish();
+  }
+
+ private:
+  void run() {
+    try {
+      decompress();
+      ring_.close();
+    } catch (...) {
+      failure_ = std::current_exception();
+      ring_.abort();
+    }
+  }
+  void decompress() {
+    CountingSource blob{Fd(kIngestInputFd)};
+    std::unique_ptr<Source> tar = make_decompressor(settings_.compression, blob);
+    std::uint64_t total = 0;
+    while (true) {
+      std::span<std::byte> space = ring_.space();
+      std::size_t got = tar->read(space);
+      if (got == 0) return;
+      hasher_.update(space.first(got));
+      ring_.advance(got);
+      total += got;
+      if (total > settings_.max_bytes)
+        throw_error(ErrorKind::input, "layer is larger than {} bytes", settings_.max_bytes);
+      if (total > kBombBytes && total / kMaxRatio > blob.count())
+        throw_error(ErrorKind::input, "layer expands to more than {} times its size", kMaxRatio);
+    }
+  }
+
+  const Settings settings_;
+  BroadcastRing ring_;
+  Hasher hasher_;
+  std::exception_ptr failure_;
+  std::jthread thread_;  // last: it uses the others
+};
+
+void report(const Fd& result, ErrorKind kind, std::string_view message) {
+  std::string text{'E', static_cast<char>(kind)};
+  write_all(result, text.append(message), "result");
+}
+
+/// 0, or 1 with the failure reported.
+int guarded(const Fd& result, const std::function<void()>& body) {
+  try {
+    body();
+    return 0;
+  } catch (const Error& e) {
+    report(result, e.kind(), e.what());
+  } catch (const std::exception& e) {  // out of memory, for one
+    report(result, ErrorKind::unsupported, e.what());
+  }
+  return 1;
+}
+
+void ingest(const Settings& settings, const Fd& result) {
+  Fd folder(settings.unpack ? kIngestFolderFd : -1);
+  confine(settings.unpack ? &folder : nullptr);
+  std::optional<UpperWriter> unpack;
+  if (settings.unpack) unpack.emplace(Dir(std::move(folder), "layer"), settings.reserve_bytes);
+  TarStream stream(settings);
+  int code = guarded(result, [&] {
+    TarReader tar([&] { return stream.next(); });
+    Toc toc = read_layer(tar, settings.max_entries, unpack ? &*unpack : nullptr);
+    Digest diff_id = stream.finish();
+    write_all(result, "T", "result");
+    write_all(result, diff_id.raw(), "result");
+    write_all(result, render(toc), "result");
+  });
+  // The stream's thread may wait for bytes that come late or never: a failure does not wait for it.
+  if (code != 0) ::_exit(code);
+}
+
+}  // namespace
+
+int ingest_main(std::span<const std::string> args) {
+  ::umask(0);
+  Fd result(kIngestResultFd);
+  return guarded(result, [&] { ingest(settings_of(args), result); });
+}
+
+}  // namespace imgb

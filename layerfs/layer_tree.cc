@@ -1,0 +1,285 @@
+#include "layerfs/layer_tree.h"
+
+#include <algorithm>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+constexpr int kMaxLinks = 40;
+using Kind = TocEntry::Kind;
+}  // namespace
+
+LayerTree::LayerTree(std::uint64_t max_entries, std::function<void(const RootedPath&)> on_remove)
+    : max_entries_(max_entries), on_remove_(std::move(on_remove)), children_(64, Hash{this}, Equal{this}) {
+  nodes_.emplace_back();  // the root
+}
+
+void LayerTree::count() {
+  if (++entries_ > max_entries_) throw_error(ErrorKind::input, "layer has more than {} entries", max_entries_);
+}
+
+LayerTree::Id LayerTree::find_child(Id parent, std::string_view name) const {
+  auto at = children_.find(Key{parent, name});
+  return at == children_.end() ? kNone : *at;
+}
+
+LayerTree::Id LayerTree::add_child(Id parent, std::string_view name, Shape shape) {
+  count();
+  auto id = static_cast<Id>(nodes_.size());
+  Node& node = nodes_.emplace_back();
+  node.parent = parent;
+  node.name_offset = static_cast<std::uint32_t>(names_.size());
+  node.name_length = static_cast<std::uint32_t>(name.size());
+  node.shape = shape;
+  names_.append(name);
+  node.next = nodes_[parent].first_child;
+  if (node.next != kNone) nodes_[node.next].previous = id;
+  nodes_[parent].first_child = id;
+  children_.insert(id);
+  return id;
+}
+
+RootedPath LayerTree::path_of(Id id) const {
+  std::vector<Id> chain;
+  for (; id != kRoot; id = nodes_[id].parent) chain.push_back(id);
+  std::string text;
+  for (std::size_t i = chain.size(); i-- > 0;) (text += '/') += key(chain[i]).name;
+  return RootedPath::clean(text);
+}
+
+/// The folder that `path` leads to, made where it is missing.
+LayerTree::Id LayerTree::folder_for(const RootedPath& path, const RootedPath& entry) {
+  std::vector<std::string> todo;  // next one last
+  auto push = [&](std::string_view text) {
+    std::vector<std::string_view> parts = split(text, '/');
+    for (std::size_t i = parts.size(); i-- > 0;) todo.emplace_back(parts[i]);
+  };
+  push(path.relative());
+  Id at = kRoot;
+  int links = 0;
+  while (!todo.empty()) {
+    std::string part = std::move(todo.back());
+    todo.pop_back();
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      if (at != kRoot) at = nodes_[at].parent;
+      continue;
+    }
+    Id child = find_child(at, part);
+    if (child == kNone) child = add_child(at, part, Shape::folder);
+    Node& node = nodes_[child];
+    if (node.shape == Shape::symlink) {
+      if (++links > kMaxLinks)
+        throw_error(ErrorKind::input, "entry {}: too many symbolic links on the way", printable(entry.str()));
+      std::string target = contents_.entry(node.record).meta.link_target;
+      if (target.starts_with('/')) at = kRoot;
+      push(target);
+      continue;
+    }
+    if (node.shape == Shape::other)
+      throw_error(ErrorKind::input, "entry {}: {} above it is not a folder", printable(entry.str()),
+                  printable(path_of(child).str()));
+    if (node.shape == Shape::gone) {
+      node.shape = Shape::folder;
+      node.opaque = true;
+      node.removed = false;
+    }
+    at = child;
+  }
+  return at;
+}
+
+LayerTree::Id LayerTree::folder_of_entry(const RootedPath& path) {
+  RootedPath parent = path.parent();
+  if (last_parent_id_ == kNone || parent != last_parent_) {
+    last_parent_id_ = folder_for(parent, path);
+    last_parent_ = std::move(parent);
+  }
+  return last_parent_id_;
+}
+
+/// The node a hard link means. kNone: it is not in this layer. `resolved` is where it is, or would be.
+LayerTree::Id LayerTree::find_resolved(const RootedPath& path, RootedPath& resolved) {
+  resolved = path;
+  Id at = kRoot;
+  std::vector<std::string_view> parts = path.components();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Id child = find_child(at, parts[i]);
+    if (child == kNone) return kNone;
+    if (nodes_[child].shape == Shape::symlink && i + 1 < parts.size()) {
+      // Rare: let the folders on the way be made as for an entry.
+      Id parent = folder_for(path.parent(), path);
+      resolved = path_of(parent).child(path.name());
+      return find_child(parent, path.name());
+    }
+    at = child;
+  }
+  return at;
+}
+
+LayerTree::Place LayerTree::place(TocEntry entry) {
+  if (entries_ >= max_entries_) count();
+  Place place;
+  if (entry.kind == Kind::opaque) {
+    nodes_[folder_for(entry.path, entry.path)].opaque = true;
+    return place;
+  }
+  if (entry.path.is_root()) {
+    count();
+    place.is_new = false;
+    place.record = nodes_[kRoot].record = static_cast<std::uint32_t>(contents_.add(entry));
+    return place;
+  }
+  Id parent = folder_of_entry(entry.path);
+  std::string name(entry.path.name());
+  if (entry.kind == Kind::removed) {
+    place_removed(parent, name);
+    return place;
+  }
+  entry.path = path_of(parent).child(name);
+  place.path = entry.path;
+  if (entry.kind == Kind::file && entry.meta.type == FileType::directory) {
+    place_folder(place, parent, std::move(entry));
+  } else {
+    place_other(place, parent, std::move(entry));
+  }
+  return place;
+}
+
+void LayerTree::place_removed(Id parent, std::string_view name) {
+  Id id = find_child(parent, name);
+  if (id == kNone) id = add_child(parent, name, Shape::gone);
+  Node& node = nodes_[id];
+  if (node.shape == Shape::folder) node.opaque = true;
+  if (node.shape == Shape::gone) node.removed = true;
+}
+
+void LayerTree::place_folder(Place& place, Id parent, TocEntry entry) {
+  Id id = find_child(parent, entry.path.name());
+  if (id != kNone && nodes_[id].shape == Shape::gone) {
+    nodes_[id].shape = Shape::folder;
+    nodes_[id].opaque = true;
+    nodes_[id].removed = false;
+  } else if (id != kNone && nodes_[id].shape == Shape::folder) {
+    place.is_new = false;
+    count();  // a repeated folder costs a record too
+  } else {
+    if (id != kNone) remove(id);
+    id = add_child(parent, entry.path.name(), Shape::folder);
+  }
+  place.record = nodes_[id].record = static_cast<std::uint32_t>(contents_.add(entry));
+}
+
+/// The node that a hard link means, kNone when a lower layer must have it; its link_to becomes the true path.
+LayerTree::Id LayerTree::target_of(TocEntry& link, Id parent) {
+  auto refuse = [&](std::string_view why) {
+    throw_error(ErrorKind::input, "entry {}: a hard link to {}", printable(link.path.str()), why);
+  };
+  RootedPath resolved;
+  Id target = find_resolved(link.link_to, resolved);
+  link.link_to = std::move(resolved);
+  if (link.link_to == link.path) refuse("itself");
+  if (target == kNone || nodes_[target].shape == Shape::gone) return kNone;
+  if (nodes_[target].shape == Shape::folder) refuse("a folder");
+  // What the link replaces may be the folder that holds the target.
+  Id replaced = find_child(parent, link.path.name());
+  for (Id above = target; above != kRoot; above = nodes_[above].parent) {
+    if (above == replaced) refuse("what it replaces");
+  }
+  return target;
+}
+
+void LayerTree::join_group(Id id, Id target, TocEntry& link) {
+  if (nodes_[target].group == kNone) {
+    nodes_[target].group = static_cast<std::uint32_t>(groups_.size());
+    groups_.push_back({.holder = target});
+  }
+  Group& group = groups_[nodes_[target].group];
+  link.link_to = path_of(group.holder);
+  nodes_[id].group = nodes_[target].group;
+  nodes_[id].next_in_group = group.first_link;
+  nodes_[id].shape = nodes_[group.holder].shape;
+  group.first_link = id;
+}
+
+void LayerTree::place_other(Place& place, Id parent, TocEntry entry) {
+  Id target = entry.kind == Kind::hard_link ? target_of(entry, parent) : kNone;
+  if (Id id = find_child(parent, entry.path.name()); id != kNone) remove(id);
+  Id id = add_child(parent, entry.path.name(), entry.meta.type == FileType::symlink ? Shape::symlink : Shape::other);
+  if (target != kNone) join_group(id, target, entry);
+  place.link_is_here = target != kNone;
+  place.link_to = entry.link_to;
+  place.record = nodes_[id].record = static_cast<std::uint32_t>(contents_.add(entry));
+}
+
+/// Takes the node and all below it out of the tree.
+void LayerTree::remove(Id top) {
+  if (nodes_[top].shape != Shape::gone) on_remove_(path_of(top));
+  unlink(top);
+  std::vector<Id> todo{top};
+  while (!todo.empty()) {
+    Id id = todo.back();
+    todo.pop_back();
+    children_.erase(id);
+    nodes_[id].alive = false;
+    for (Id child = nodes_[id].first_child; child != kNone; child = nodes_[child].next) todo.push_back(child);
+    leave_group(id);
+  }
+  last_parent_id_ = kNone;
+}
+
+void LayerTree::unlink(Id id) {
+  Node& node = nodes_[id];
+  if (node.previous != kNone) {
+    nodes_[node.previous].next = node.next;
+  } else {
+    nodes_[node.parent].first_child = node.next;
+  }
+  if (node.next != kNone) nodes_[node.next].previous = node.previous;
+}
+
+/// When a file's first name goes, the next living one takes its record over.
+void LayerTree::leave_group(Id id) {
+  if (nodes_[id].group == kNone) return;
+  Group& group = groups_[nodes_[id].group];
+  if (group.holder != id) return;
+  TocEntry file = contents_.entry(nodes_[id].record);
+  group.holder = kNone;
+  while (group.first_link != kNone && group.holder == kNone) {
+    Id heir = group.first_link;
+    group.first_link = nodes_[heir].next_in_group;
+    if (nodes_[heir].alive) group.holder = heir;
+  }
+  if (group.holder == kNone) return;
+  file.path = path_of(group.holder);
+  nodes_[group.holder].record = static_cast<std::uint32_t>(contents_.add(file));
+  group.promoted = true;
+}
+
+Toc LayerTree::finish() {
+  std::vector<std::uint32_t> keep;
+  for (Id id = 0; id < nodes_.size(); ++id) {
+    const Node& node = nodes_[id];
+    if (!node.alive) continue;
+    std::uint32_t record = node.record;
+    if (record != kNone && node.group != kNone && groups_[node.group].promoted && groups_[node.group].holder != id) {
+      TocEntry link = contents_.entry(record);
+      link.link_to = path_of(groups_[node.group].holder);
+      record = static_cast<std::uint32_t>(contents_.add(link));
+    }
+    if (record != kNone) keep.push_back(record);
+    auto mark = [&](Kind kind) {
+      TocEntry entry;
+      entry.path = path_of(id);
+      entry.kind = kind;
+      keep.push_back(static_cast<std::uint32_t>(contents_.add(entry)));
+    };
+    if (node.opaque && node.shape == Shape::folder) mark(Kind::opaque);
+    if (node.removed && node.shape == Shape::gone) mark(Kind::removed);
+  }
+  return contents_.finish(std::move(keep));
+}
+
+}  // namespace imgb

@@ -1,0 +1,148 @@
+#include "layerfs/upper_writer.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/base/time.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::uint64_t kCheckSpaceEveryBytes = 64 << 20;
+
+void set_attributes(const Fd& file, const Xattrs& xattrs, std::string_view what) {
+  for (const auto& [key, value] : xattrs) {
+    if (::fsetxattr(file.get(), key.c_str(), value.data(), value.size(), 0) < 0)
+      throw_errno("set attribute {} of {}", printable(key), printable(what));
+  }
+}
+
+void set_time(const Fd& file, FileTime mtime, std::string_view what) {
+  FileTime seconds = mtime / kNanosecondsPerSecond, rest = mtime % kNanosecondsPerSecond;
+  if (rest < 0) {
+    rest += kNanosecondsPerSecond;
+    --seconds;
+  }
+  timespec times[2] = {{0, UTIME_OMIT}, {seconds, rest}};
+  if (::futimens(file.get(), times) < 0) throw_errno("set time of {}", printable(what));
+}
+
+void set_owner(const Fd& file, const FileMeta& meta, std::string_view what) {
+  if (::fchown(file.get(), meta.uid, meta.gid) < 0) throw_errno("set owner of {}", printable(what));
+}
+
+void set_mode(const Fd& file, std::uint32_t mode, std::string_view what) {
+  if (::fchmod(file.get(), mode) < 0) throw_errno("set mode of {}", printable(what));
+}
+
+}  // namespace
+
+void apply_metadata(const Fd& file, const FileMeta& meta, std::string_view what) {
+  set_owner(file, meta, what);
+  set_attributes(file, meta.xattrs, what);
+  set_mode(file, meta.mode, what);
+  set_time(file, meta.mtime, what);
+}
+
+UpperWriter::UpperWriter(Dir root, std::uint64_t disk_reserve_bytes)
+    : root_(std::move(root)), reserve_bytes_(disk_reserve_bytes), unchecked_bytes_(kCheckSpaceEveryBytes) {}
+
+const Dir& UpperWriter::parent_of(const RootedPath& path) {
+  RootedPath wanted = path.parent();
+  if (!parent_ || wanted != parent_path_) {
+    parent_ = root_.make_dirs(wanted.relative(), 0755);
+    parent_path_ = std::move(wanted);
+  }
+  return parent_;
+}
+
+void UpperWriter::make_folder(const RootedPath& path) {
+  try {
+    parent_of(path).make_dir(path.name(), 0755);
+  } catch (const SystemError& e) {
+    if (e.errno_value() != EEXIST) throw;
+  }
+}
+
+void UpperWriter::begin_file(const RootedPath& path, const FileMeta& meta) {
+  file_ = parent_of(path).open_file(path.name(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  file_meta_ = meta;
+  file_name_ = path.str();
+}
+
+void UpperWriter::write(std::span<const std::byte> bytes) {
+  unchecked_bytes_ += bytes.size();
+  if (unchecked_bytes_ >= kCheckSpaceEveryBytes) {
+    unchecked_bytes_ = 0;
+    if (std::uint64_t left = root_.free_bytes(); left < reserve_bytes_)
+      throw_error(ErrorKind::unavailable, "no space: {} left free where layers are unpacked, {} must stay",
+                  render_size(left), render_size(reserve_bytes_));
+  }
+  write_all(file_, bytes, file_name_);
+}
+
+void UpperWriter::end_file() {
+  apply_metadata(file_, file_meta_, file_name_);
+  file_.reset();
+}
+
+void UpperWriter::make_hard_link(const RootedPath& path, const RootedPath& existing) {
+  parent_of(path);  // makes it
+  root_.make_hard_link(existing.relative(), path.relative());
+}
+
+void UpperWriter::make_special(const RootedPath& path, const FileMeta& meta) {
+  const Dir& parent = parent_of(path);
+  if (meta.type == FileType::symlink) {
+    parent.make_symlink(meta.link_target, path.name());
+  } else {
+    try {
+      parent.make_node(path.name(), meta.type, 0600, meta.rdev);
+    } catch (const SystemError& e) {
+      if (e.errno_value() == EPERM && meta.type != FileType::fifo) return;
+      throw;
+    }
+  }
+  parent.set_owner(path.name(), meta.uid, meta.gid);
+  if (meta.type != FileType::symlink) parent.set_mode(path.name(), meta.mode);
+  parent.set_mtime(path.name(), meta.mtime);
+}
+
+void UpperWriter::remove(const RootedPath& path) {
+  parent_ = Dir();
+  root_.remove_tree(path.relative());
+}
+
+void UpperWriter::make_whiteout(const RootedPath& path) {
+  parent_of(path).make_node(path.name(), FileType::character_device, 0, 0);
+}
+
+void UpperWriter::finish_folder(const TocEntry& folder, bool opaque) {
+  Dir dir = root_.open_dir(folder.path.relative());
+  if (opaque && ::fsetxattr(dir.fd().get(), kOpaqueXattr, "y", 1, 0) < 0) throw_errno("set attribute {}", kOpaqueXattr);
+  if (folder.kind == TocEntry::Kind::file) apply_metadata(dir.fd(), folder.meta, folder.path.str());
+}
+
+void UpperWriter::finish(const Toc& toc) {
+  if (toc.count_of(TocEntry::Kind::removed) > 0) {
+    for (std::size_t i = 0; i < toc.size(); ++i) {
+      if (toc.kind(i) == TocEntry::Kind::removed) make_whiteout(RootedPath::parse_strict(toc.path(i)));
+    }
+  }
+  parent_ = Dir();
+  // Children before parents: a folder may close itself to its owner.
+  for (std::size_t i = toc.size(); i-- > 0;) {
+    bool opaque = toc.kind(i) == TocEntry::Kind::opaque;
+    if (!opaque && !toc.is_folder(i)) continue;
+    TocEntry folder = toc[i];
+    finish_folder(folder, opaque);
+  }
+}
+
+}  // namespace imgb
