@@ -50,22 +50,32 @@ int try_link_unnamed(const Fd& file, int folder, const std::string& leaf) {
   return errno;
 }
 
-/// The file's name until it is renamed. One that a killed writer left is in the way of nobody: the next writer takes
-/// the name over. Two at once end with the content of one of them under the target's name.
+/// The file's name until it is renamed. One that a killed writer left is in the way of nobody: the next writer removes
+/// it.
 std::string temporary_name(const std::string& leaf) { return "." + leaf + ".new"; }
 
-void publish_unnamed(const Fd& file, const Place& place, const std::string& what) {
+/// False: another writer took our temporary name for a killed one's; a file that lost its name gets none again.
+bool publish_unnamed(const Fd& file, const Place& place, const std::string& what) {
   std::string temporary = temporary_name(place.leaf);
-  for (int attempt = 0;; ++attempt) {
-    int error = try_link_unnamed(file, place.folder, temporary);
-    if (error == EEXIST) {
-      ::unlinkat(place.folder, temporary.c_str(), 0);
-      error = attempt < 1000 ? 0 : EEXIST;
-      if (error == 0) continue;
-    }
-    if (error != 0) throw SystemError(error, "link " + what);
-    if (::renameat(place.folder, temporary.c_str(), place.folder, place.leaf.c_str()) == 0) return;
-    if (errno != ENOENT || attempt >= 1000) throw_errno("rename to {}", what);  // ENOENT: another writer took it over
+  for (int error = 0; (error = try_link_unnamed(file, place.folder, temporary)) != 0;) {
+    if (error != EEXIST) throw SystemError(error, "link " + what);
+    if (::unlinkat(place.folder, temporary.c_str(), 0) != 0 && errno != ENOENT) throw_errno("remove {}", temporary);
+  }
+  if (::renameat(place.folder, temporary.c_str(), place.folder, place.leaf.c_str()) == 0) return true;
+  if (errno != ENOENT) throw_errno("rename to {}", what);
+  return false;
+}
+
+/// False: the file system has no unnamed files.
+bool replace_by_unnamed(const Place& place, std::string_view content, std::uint32_t mode, const std::string& what) {
+  for (;;) {
+    Fd file(::openat(place.folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+    if (!file && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) return false;
+    if (!file) throw_errno("make {}", what);
+    write_all(file, content, what);
+    if (::fchmod(file.get(), mode) != 0) throw_errno("set mode of {}", what);
+    sync_data(file, what);
+    if (publish_unnamed(file, place, what)) return true;
   }
 }
 
@@ -145,17 +155,7 @@ void Dir::link_unnamed(const Fd& file, std::string_view path) const {
 void Dir::replace_file(std::string_view path, std::string_view content, std::uint32_t mode) const {
   Place place = place_of(*this, path, Links::refuse);
   std::string what = shown(*this, path);
-  Fd file(::openat(place.folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-  if (file) {
-    write_all(file, content, what);
-    if (::fchmod(file.get(), mode) != 0) throw_errno("set mode of {}", what);
-    sync_data(file, what);
-    publish_unnamed(file, place, what);
-  } else if (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT) {
-    publish_named(place, content, mode, what);
-  } else {
-    throw_errno("make {}", what);
-  }
+  if (!replace_by_unnamed(place, content, mode, what)) publish_named(place, content, mode, what);
   Fd folder(::openat(place.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) throw_errno("open folder of {}", what);
   imgb::sync(folder, what);

@@ -44,28 +44,39 @@ class FreshWriter : public BlobWriter {
 
   Descriptor commit(std::string media_type) override {
     Digest digest = hasher_.finish();
-    auto there = root_.find_stat(layout::blob(digest));
-    // What is there is trusted by its size; a file cut short is replaced.
-    if (!there || there->size_bytes != size_) place(digest);
+    if (!is_there(digest)) place(digest);
     return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
   }
 
  private:
-  void open_named() {
+  /// What is there is trusted by its size; a file cut short is replaced.
+  bool is_there(const Digest& digest) const {
+    auto there = root_.find_stat(layout::blob(digest));
+    return there && there->size_bytes == size_;
+  }
+
+  static std::string new_name() {
     std::random_device random;
-    name_ = fmt::format("new-{:08x}{:08x}", random(), random());
-    file_ = ingest_.open_file(name_, O_RDWR | O_CREAT | O_EXCL, kUnsyncedMode);
+    return fmt::format("new-{:08x}{:08x}", random(), random());
+  }
+
+  void open_named() {
+    std::string name = new_name();
+    file_ = ingest_.open_file(name, O_RDWR | O_CREAT | O_EXCL, kUnsyncedMode);
+    name_ = std::move(name);
     lock(file_);
   }
 
   void place(const Digest& digest) {
-    try {
-      if (name_.empty()) return root_.link_unnamed(file_, layout::blob(digest));
-    } catch (const SystemError& e) {
-      if (e.errno_value() != EEXIST) throw;
-      // Another wrote the same content meanwhile, or it lies there damaged: the new file takes its place.
-      std::string name = "again-" + layout::partial(digest);
-      ingest_.remove(name);
+    if (name_.empty()) {
+      try {
+        root_.link_unnamed(file_, layout::blob(digest));
+        return;
+      } catch (const SystemError& e) {
+        if (e.errno_value() != EEXIST) throw;
+      }
+      if (is_there(digest)) return;  // another wrote the same content meanwhile
+      std::string name = new_name();
       ingest_.link_unnamed(file_, name);
       name_ = std::move(name);
     }

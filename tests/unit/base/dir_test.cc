@@ -8,6 +8,7 @@
 
 #include <climits>
 #include <cstdlib>
+#include <thread>
 
 #include "core/base/error.h"
 
@@ -294,6 +295,18 @@ TEST_F(DirTest, ReplaceFileTakesOverWhatAKilledWriterLeft) {
   put(".f.new", "left over");
   put("f", "new");
   EXPECT_EQ(dir.read_file("f", 10), "new");
+  EXPECT_EQ(dir.list().size(), 1u);
+}
+
+TEST_F(DirTest, FilesReplacedByManyAtOnceHoldTheContentOfOne) {
+  std::vector<std::thread> writers;
+  for (char c : {'a', 'b', 'c', 'd'})
+    writers.emplace_back([this, c] {
+      for (int i = 0; i < 20; ++i) dir.replace_file("f", std::string(100, c), 0644);
+    });
+  for (std::thread& writer : writers) writer.join();
+  std::string content = dir.read_file("f", 1000);
+  EXPECT_EQ(content, std::string(100, content[0]));
   EXPECT_EQ(dir.list().size(), 1u);
 }
 
