@@ -11,17 +11,10 @@ namespace {
 constexpr std::string_view kRule = "--------------------\n";
 constexpr std::size_t kMaxShownLines = 200;
 
-/// How many lines to show before and after: two beside several lines, four in all beside a single one.
+/// With two lines on each side of a single one, one on each side of several.
 LineRange padded(LineRange marked, std::size_t line_count) {
-  std::size_t wanted = marked.first == marked.last ? 4 : 2;
-  LineRange shown = marked;
-  for (std::size_t added = 0; added < wanted;) {
-    std::size_t before = added;
-    if (shown.first > 1) --shown.first, ++added;
-    if (added != wanted && shown.last < line_count) ++shown.last, ++added;
-    if (added == before) break;
-  }
-  return shown;
+  const std::size_t margin = marked.first == marked.last ? 2 : 1;
+  return {marked.first - std::min(margin, marked.first - 1), std::min(marked.last + margin, line_count)};
 }
 
 std::vector<std::string_view> lines_of(std::string_view text) {

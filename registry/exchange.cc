@@ -49,7 +49,9 @@ ResponseHead exchange(HttpTransport& transport, HttpRequest request, const HttpT
   for (int hops = 0;; ++hops) {
     std::optional<std::string> location;
     ExcerptSink ignored;
-    auto look = [&](const ResponseHead& head) -> Sink* {
+    auto look = [&](const ResponseHead& got) -> Sink* {
+      ResponseHead head = got;
+      head.redirected = request.url.origin != home;
       auto field = head.headers.find("Location");
       if (!is_redirect(head.status) || !field) return on_head(head);
       location = std::string(*field);

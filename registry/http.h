@@ -55,6 +55,7 @@ struct ResponseHead {
   Headers headers;
   /// The kind of network the answer came from; nullopt behind a proxy.
   std::optional<AddressClass> peer;
+  bool redirected = false;  ///< From another server than the one that was asked first (exchange.h).
 };
 
 /// Why no answer, or not all of it, arrived.

@@ -68,7 +68,8 @@ ResponseHead Session::send_by(Contact& contact, const Endpoint& endpoint, const 
       if (is_wanted(head.status)) throw;
     }
     if (is_wanted(head.status)) return head;
-    if (head.status == 401 && !answered && authorizer_.answer(need, head, stop)) continue;
+    // A challenge by a server that the registry sent us to is not the registry's.
+    if (head.status == 401 && !answered && !head.redirected && authorizer_.answer(need, head, stop)) continue;
     RegistryError error = registry_error(call.method + " " + request.url.redacted(), head, excerpt.text(), now());
     add_login_hint(error, endpoint, authorization.has_value());
     throw error;

@@ -33,7 +33,6 @@ class TokenCache {
   using Time = std::chrono::steady_clock::time_point;
   std::optional<std::string> find(const TokenKey& key, Time now) const;
   void put(const TokenKey& key, const Token& token, Time now);
-  void forget(const TokenKey& key) { tokens_.erase(key); }
 
  private:
   struct Held {

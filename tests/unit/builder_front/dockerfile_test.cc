@@ -227,6 +227,15 @@ TEST(Snippet, ShowsTheLinesAround) {
             "   2 | >>> RUN false\n"
             "   3 |     \n"
             "--------------------\n");
+  EXPECT_EQ(render_snippet({"D", "1\n2\n3\n4\n5\n6\n7"}, {{4, 4}}),
+            "D:4\n"
+            "--------------------\n"
+            "   2 |     2\n"
+            "   3 |     3\n"
+            "   4 | >>> 4\n"
+            "   5 |     5\n"
+            "   6 |     6\n"
+            "--------------------\n");
   EXPECT_EQ(render_snippet(source, {{9, 9}}), "");
   EXPECT_EQ(render_snippet(source, {}), "");
 }

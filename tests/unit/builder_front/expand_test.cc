@@ -103,6 +103,44 @@ TEST(Expand, GivesWhatBuildKitGives) {
   for (const Case& c : cases) EXPECT_EQ(expand_word({std::string(c.word)}, env), c.expected) << c.word;
 }
 
+TEST(Expand, ABacktickMayBeTheEscape) {
+  const Case cases[] = {
+      {"c:\\a\\b", "c:\\a\\b"},
+      {"\"c:\\a\\`\"\"", "c:\\a\\\""},
+      {"`$a", "$a"},
+      {"\"`$a\"", "$a"},
+      {"\\$a", "\\1"},
+      {"${a:+c:\\d}", "c:\\d"},
+      {"\"x`y\"", "x`y"},
+      {"x`y", "xy"},
+      {"\"`\\\"", "`\\"},
+      {"`\\", "\\"},
+      {"'`$a'", "`$a"},
+      {"\"a``b\"", "a`b"},
+      {"${u:-`}}", "}"},
+  };
+  const Environment env = usual_environment();
+  for (const Case& c : cases) EXPECT_EQ(expand_word({std::string(c.word)}, env, '`'), c.expected) << c.word;
+}
+
+TEST(Expand, WordsSplitAtBlanksOutsideQuotes) {
+  const Environment env = usual_environment();
+  using Words = std::vector<std::string>;
+  EXPECT_EQ(expand_words({"$nl"}, env), (Words{"x", "y"}));
+  EXPECT_EQ(expand_words({"\"$nl\""}, env), (Words{"x y"}));
+  EXPECT_EQ(expand_words({" a  'b c'd e\\ f "}, env), (Words{"a", "b cd", "e f"}));
+  EXPECT_EQ(expand_words({"8$nl-9"}, env), (Words{"8x", "y-9"}));
+  EXPECT_EQ(expand_words({"$u \"\""}, env), Words{}) << "nothing is no word";
+  EXPECT_EQ(expand_words({"$lines"}, env), (Words{"one", "two"}));
+}
+
+TEST(Expand, HeredocBodiesKeepTheirQuotes) {
+  const Environment env = usual_environment();
+  EXPECT_EQ(expand_heredoc("a=$a ${u:-b} \"$a\" '$a' \\$a \\n \\\\ $ $$ ${u} `x`\ttab\nline2\\\nline3\n", env),
+            "a=1 b \"1\" '1' $a n \\ $   `x`\ttab\nline2\nline3\n")
+      << "a backslash goes whatever follows it, as in BuildKit";
+}
+
 std::string message_of(std::string_view word) {
   try {
     return "no error: " + expand_word({std::string(word)}, usual_environment());

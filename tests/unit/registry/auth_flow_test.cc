@@ -141,6 +141,19 @@ TEST_F(AuthFlow, V60_ComingBackFromAnotherServerBringsNoCredentialBack) {
   EXPECT_EQ(guarded.registry.requests().back().header("Authorization"), "");
 }
 
+TEST_F(AuthFlow, V60_AChallengeFromARedirectsTargetIsNotAnswered) {
+  PrivateRegistry guarded(with(FakeRegistry::Auth::none));
+  FakeRegistry other;
+  settings.credentials[guarded.registry.host()] = kAlice;
+  guarded.registry.add_fault(
+      {.path = "/manifests/", .times = -1, .status = 302, .headers = {{"Location", other.url("/x")}}});
+  other.add_file("/x", {401, {{"WWW-Authenticate", "Bearer realm=\"" + other.url("/token") + "\""}}, ""});
+  error_of(ErrorKind::denied, [&] { client.get_manifest(guarded.name(), {}); });
+  EXPECT_EQ(other.requests().size(), 1u);
+  EXPECT_FALSE(other.was_sent_credentials());
+  EXPECT_FALSE(guarded.registry.was_sent_credentials());
+}
+
 TEST_F(AuthFlow, V62_AForeignTokenServiceIsNotGivenTheRegistrysCredential) {
   FakeRegistry::Options service_options = with(FakeRegistry::Auth::bearer);
   service_options.address = "127.0.0.2";
