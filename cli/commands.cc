@@ -4,7 +4,9 @@ namespace imgb {
 
 std::span<const Command> commands() {
   static const Command kCommands[] = {
-      images_command(), inspect_command(), history_command(), tag_command(), version_command(), debug_command(),
+      ps_command(),      logs_command(),    stop_command(), rm_command(),      images_command(), inspect_command(),
+      history_command(), tag_command(),     rmi_command(),  version_command(), debug_command(),  images_command(),
+      inspect_command(), history_command(), tag_command(),  version_command(), debug_command(),
   };
   return kCommands;
 }

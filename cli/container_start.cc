@@ -44,7 +44,7 @@ UserIds find_user(Store& store, const std::vector<Layer>& layers, const std::str
   auto read = [&](const char* path) -> std::optional<std::string> {
     auto node = tree.find(tree.resolve(RootedPath::clean(path)));
     if (!node || node->meta.type != FileType::regular) return std::nullopt;
-    return read_from_layer(store, layers.at(node->layer), node->data_offset, node->meta.size_bytes,
+    return read_from_layer(store, layers.at(node->data_layer), node->data_offset, node->meta.size_bytes,
                            kMaxAccountFileBytes);
   };
   return resolve_user(user, read("/etc/passwd"), read("/etc/group"));

@@ -6,6 +6,7 @@
 
 #include "core/base/fd.h"
 #include "core/base/stream.h"
+#include "core/store/store.h"
 
 namespace imgb {
 
@@ -16,6 +17,9 @@ Fd duplicate_standard(int number);
 std::string read_user_file(const std::string& path, std::uint64_t max_bytes);
 /// The same as a stream.
 std::unique_ptr<FdSource> open_user_file(const std::string& path);
+
+/// A file that can be read from its start again: what comes through a pipe is kept in one without a name, in the store.
+Fd open_seekable(Store& store, const std::string& path);
 
 /// A file the user asked for: written beside its place and renamed when whole, so that a failure leaves what was there
 /// (V105). "-" and what is no regular file (a fifo, /dev/null) is written as it comes.

@@ -60,6 +60,10 @@ FlagInfo& Flags::boolean(bool& into, std::string_view names, std::string help) {
              [&into, name](const std::string& value) { into = parse_boolean(name, value); });
 }
 
+FlagInfo& Flags::boolean_or_word(std::string& into, std::string_view names, std::string help) {
+  return add(FlagInfo::Kind::boolean, names, {}, std::move(help), [&into](const std::string& value) { into = value; });
+}
+
 FlagInfo& Flags::text(std::string& into, std::string_view names, std::string value_name, std::string help) {
   return add(FlagInfo::Kind::value, names, std::move(value_name), std::move(help),
              [&into](const std::string& value) { into = value; });

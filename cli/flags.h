@@ -44,6 +44,8 @@ class Flags {
  public:
   /// `names`: "long" or "s,long".
   FlagInfo& boolean(bool& into, std::string_view names, std::string help);
+  /// A boolean that also takes words: --pull is "true", --pull=never is "never".
+  FlagInfo& boolean_or_word(std::string& into, std::string_view names, std::string help);
   FlagInfo& text(std::string& into, std::string_view names, std::string value_name, std::string help);
   FlagInfo& text(std::optional<std::string>& into, std::string_view names, std::string value_name, std::string help);
   FlagInfo& list(std::vector<std::string>& into, std::string_view names, std::string value_name, std::string help);

@@ -1,0 +1,181 @@
+#include "cli/build_flags.h"
+
+#include "builder/csv.h"
+#include "cli/flags.h"
+#include "cli/host_flags.h"
+#include "cli/wiring.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+std::optional<std::string> find_value(const std::vector<std::string>& environment, std::string_view name) {
+  for (const std::string& entry : environment)
+    if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+      return entry.substr(name.size() + 1);
+  return std::nullopt;
+}
+
+std::map<std::string, std::string> parse_pairs(const std::vector<std::string>& texts, std::string_view flag) {
+  std::map<std::string, std::string> pairs;
+  for (const std::string& text : texts) {
+    std::size_t equals = text.find('=');
+    if (equals == 0) throw_error(ErrorKind::usage, "{} {:?} has no name", flag, printable(text));
+    pairs[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
+  }
+  return pairs;
+}
+
+// A name without a value takes that of the environment, and counts for nothing where there is none. Proxies and
+// SOURCE_DATE_EPOCH are passed on unasked (dockerfile.md 2.1, 6.1).
+std::map<std::string, std::string> build_args(const BuildFlags& flags, const std::vector<std::string>& environment) {
+  std::map<std::string, std::string> args;
+  for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY", "http_proxy",
+                           "https_proxy", "ftp_proxy", "no_proxy", "all_proxy", "SOURCE_DATE_EPOCH"})
+    if (auto value = find_value(environment, name); value && !value->empty()) args[name] = *value;
+  for (const std::string& text : flags.build_args) {
+    std::size_t equals = text.find('=');
+    std::string name = text.substr(0, equals);
+    if (name.empty()) throw_error(ErrorKind::usage, "--build-arg {:?} has no name", printable(text));
+    if (equals != std::string::npos)
+      args[name] = text.substr(equals + 1);
+    else if (auto value = find_value(environment, name))
+      args[name] = *value;
+  }
+  return args;
+}
+
+void check_unsupported(const BuildFlags& flags) {
+  for (const auto& [name, value] : {std::pair{"provenance", &flags.provenance}, std::pair{"sbom", &flags.sbom}})
+    if (*value != "false" && *value != "0" && *value != "disabled=true")
+      throw_error(ErrorKind::unsupported, "--{}: imgb writes no attestations", name);
+  if (flags.platform && flags.platform->find(',') != std::string::npos)
+    throw_error(ErrorKind::unsupported, "--platform takes one platform, not {}", printable(*flags.platform));
+}
+
+}  // namespace
+
+void BuildFlags::describe(Flags& flags) {
+  flags.list(add_hosts, "add-host", "NAME:ADDRESS", "A line for /etc/hosts of RUN steps");
+  flags.list(allow, "allow", "WHAT", "network.host or security.insecure: let RUN ask for it");
+  flags.list(annotations, "annotation", "KEY=VALUE", "An annotation of the manifest");
+  flags.list(build_args, "build-arg", "NAME[=VALUE]", "A value for ARG");
+  flags.list(build_contexts, "build-context", "NAME=SOURCE",
+             "A folder, a tar, docker-image://NAME or oci-layout://PATH");
+  flags.text(cpus, "cpus", "NUMBER", "Processors that a RUN step may use");
+  flags.boolean(explain, "explain", "Say why each step ran: what of its cache key changed");
+  flags.text(file, "f,file", "FILE", "The Dockerfile (CONTEXT/Dockerfile); - is standard input").completes =
+      Completes::file;
+  flags.text(iid_file, "iidfile", "FILE", "Write the image's id to a file").completes = Completes::file;
+  flags.number(jobs, "jobs", "NUMBER", "Steps at once");
+  flags.list(labels, "label", "KEY=VALUE", "A label of the image");
+  flags.boolean(load, "load", "For scripts: the result is always in the store").hidden = true;
+  flags.size(memory, "m,memory", "Memory that a RUN step may use");
+  flags.text(metadata_file, "metadata-file", "FILE", "Write digests and names as JSON").completes = Completes::file;
+  flags.text(network, "network", "NETWORK", "Of RUN steps: default (private), host or none");
+  flags.boolean(no_cache, "no-cache", "Run every step anew");
+  flags.list(no_cache_filters, "no-cache-filter", "STAGE,...", "Run the steps of these stages anew");
+  flags.choice(on_error, "on-error", {"stop", "shell"}, "What to do when a RUN fails");
+  flags.list(outputs, "o,output", "OUTPUT",
+             "type=image, oci, docker, tar or local with dest=PATH; PATH; or - for a tar");
+  flags.text(platform, "platform", "PLATFORM", "Such as linux/arm64; this host's otherwise");
+  flags.text(provenance, "provenance", "VALUE", "For scripts: false is all there is").hidden = true;
+  flags.boolean_or_word(pull, "pull", "Ask the registry for base images; --pull=never asks nobody");
+  flags.boolean(quiet, "q,quiet", "Show no progress; print the image's id");
+  flags.boolean(remove, "rm", "For scripts: nothing is left anyway").hidden = true;
+  flags.text(sbom, "sbom", "VALUE", "For scripts: false is all there is").hidden = true;
+  flags.list(secrets, "secret", "id=ID[,src=FILE|,env=NAME]", "A secret for RUN --mount=type=secret");
+  flags.text(security, "security", "KIND", "Of RUN steps: standard (user namespace) or compat (as Docker)");
+  flags.size(shm_size, "shm-size", "Size of /dev/shm in RUN steps");
+  flags.list(ssh, "ssh", "default|ID[=SOCKET]", "An agent for RUN --mount=type=ssh");
+  flags.list(tags, "t,tag", "NAME", "Name of the result").completes = Completes::image;
+  flags.text(target, "target", "STAGE", "Build this stage; the last one otherwise");
+  flags.list(ulimits, "ulimit", "NAME=SOFT[:HARD]", "A resource limit of RUN steps");
+  flags.argument(context, "CONTEXT").completes = Completes::folder;
+}
+
+SecretFlag parse_secret_flag(std::string_view text, const std::vector<std::string>& environment) {
+  SecretFlag secret;
+  std::optional<std::string> file, variable, type;
+  for (const std::string& field : split_csv(text)) {
+    std::size_t equals = field.find('=');
+    if (equals == std::string::npos)
+      throw_error(ErrorKind::usage, "--secret {}: {:?} has no value", printable(text), field);
+    std::string key = lower_ascii(field.substr(0, equals)), value = field.substr(equals + 1);
+    if (key == "id")
+      secret.id = value;
+    else if (key == "src" || key == "source")
+      file = value;
+    else if (key == "env")
+      variable = value;
+    else if (key == "type" && (value == "file" || value == "env"))
+      type = value;
+    else
+      throw_error(ErrorKind::usage, "--secret {}: {:?} is not understood", printable(text), printable(field));
+  }
+  if (secret.id.empty()) throw_error(ErrorKind::usage, "--secret {} has no id", printable(text));
+  if (type == "env" && file && !variable) variable = std::exchange(file, std::nullopt);
+  if (file && variable) throw_error(ErrorKind::usage, "--secret {} has a file and a variable", printable(text));
+  bool is_variable = variable || (!file && type != "file" && (type == "env" || find_value(environment, secret.id)));
+  secret.from = is_variable ? SecretFlag::From::variable : SecretFlag::From::file;
+  secret.source = variable ? *variable : file.value_or(secret.id);
+  return secret;
+}
+
+SshFlag parse_ssh_flag(std::string_view text) {
+  std::size_t equals = text.find('=');
+  if (text.empty() || equals == 0) throw_error(ErrorKind::usage, "--ssh is default or ID=SOCKET");
+  return {std::string(text.substr(0, equals)),
+          std::string(equals == std::string_view::npos ? "" : text.substr(equals + 1))};
+}
+
+std::pair<std::string, std::string> parse_annotation_flag(std::string_view text) {
+  std::size_t equals = text.find('=');
+  std::string_view key = text.substr(0, equals);
+  std::size_t colon = key.find(':');
+  std::string_view type = colon == std::string_view::npos ? "" : key.substr(0, colon);
+  type = type.substr(0, type.find('['));
+  if (type == "index" || type == "index-descriptor" || type == "manifest-descriptor")
+    throw_error(ErrorKind::usage, "--annotation {}: the result is one manifest and has no index", printable(text));
+  if (type == "manifest") key.remove_prefix(colon + 1);
+  if (equals == std::string_view::npos || key.empty())
+    throw_error(ErrorKind::usage, "--annotation is KEY=VALUE, not {:?}", printable(text));
+  return {std::string(key), std::string(text.substr(equals + 1))};
+}
+
+BuildRequest make_build_request(const BuildFlags& flags, const std::vector<std::string>& environment) {
+  check_unsupported(flags);
+  BuildRequest request;
+  request.target = flags.target.value_or("");
+  request.build_args = build_args(flags, environment);
+  request.labels = parse_pairs(flags.labels, "--label");
+  for (const std::string& text : flags.annotations)
+    request.annotations.insert_or_assign(parse_annotation_flag(text).first, parse_annotation_flag(text).second);
+  if (flags.platform) request.platform = Platform::parse(*flags.platform);
+  request.pull = flags.pull == "false" ? PullPolicy::missing : parse_pull_policy(flags.pull);
+  request.no_cache = flags.no_cache;
+  for (const std::string& text : flags.no_cache_filters)
+    for (std::string_view stage : split(text, ',')) request.no_cache_stages.insert(lower_ascii(stage));
+  request.network = parse_network(flags.network);
+  request.security = parse_security(flags.security);
+  for (const std::string& text : flags.allow) {
+    if (text == "network.host")
+      request.allow_host_network = true;
+    else if (text == "security.insecure")
+      request.allow_insecure = true;
+    else
+      throw_error(ErrorKind::usage, "--allow is network.host or security.insecure, not {:?}", printable(text));
+  }
+  for (const std::string& text : flags.add_hosts) request.extra_hosts.push_back(parse_add_host(text));
+  request.limits.memory_bytes = flags.memory;
+  request.limits.shm_bytes = flags.shm_size;
+  if (flags.cpus) request.limits.cpus = parse_cpus(*flags.cpus);
+  for (const std::string& text : flags.ulimits) request.limits.ulimits.push_back(parse_ulimit(text));
+  request.jobs = static_cast<unsigned>(std::min<std::uint64_t>(flags.jobs.value_or(0), 1024));
+  request.explain = flags.explain;
+  request.now = now();
+  return request;
+}
+
+}  // namespace imgb

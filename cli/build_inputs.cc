@@ -1,0 +1,212 @@
+#include "cli/build_inputs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "builder/parsed_file.h"
+#include "cli/env.h"
+#include "cli/files.h"
+#include "cli/host_flags.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxIgnoreBytes = 16 << 20;
+constexpr std::uint64_t kMaxSecretBytes = 500 * 1024;
+
+// dockerfile.md 4: an archive has one of these at its start; anything else on standard input is a Dockerfile.
+bool starts_archive(std::string_view start) {
+  for (std::string_view magic : {"\x1f\x8b", "BZh",
+                                 "\xFD"
+                                 "7zXZ",
+                                 "\x28\xB5\x2F\xFD"})
+    if (start.starts_with(magic)) return true;
+  constexpr std::size_t kUstarMagicOffset = 257;
+  return start.size() > kUstarMagicOffset && start.substr(kUstarMagicOffset).starts_with("ustar");
+}
+
+bool is_remote(std::string_view context) {
+  for (std::string_view prefix : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"})
+    if (context.starts_with(prefix)) return true;
+  return false;
+}
+
+bool is_folder(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) throw_error(ErrorKind::not_found, "there is no {}", path);
+    throw_errno("{}", path);
+  }
+  return S_ISDIR(info.st_mode);
+}
+
+FolderContext open_context_folder(const std::string& path) {
+  FolderContext context{Dir::open_host(path), fs::canonical(path).string(), {}};
+  context.ignore = context.dir.find_content(".dockerignore", kMaxIgnoreBytes, Links::in_root).value_or("");
+  return context;
+}
+
+Error no_dockerfile(const std::string& name) {
+  Error error(ErrorKind::not_found, fmt::format("failed to read dockerfile: there is no {}", name));
+  error.set_hint("name it with -f");
+  return error;
+}
+
+std::optional<std::string> find_user_file(const std::string& path, std::uint64_t max_bytes) {
+  std::error_code failed;
+  if (!fs::exists(path, failed)) return std::nullopt;
+  return read_user_file(path, max_bytes);
+}
+
+}  // namespace
+
+void BuildInputs::open(const BuildFlags& flags, BuildRequest& request, std::stop_token stop) {
+  stop_ = std::move(stop);
+  if (flags.context == "-")
+    open_standard_input(flags, request);
+  else if (is_remote(flags.context))
+    throw_error(ErrorKind::unsupported, "contexts from the network are not supported: {}", printable(flags.context));
+  else if (is_folder(flags.context))
+    open_folder(flags, request);
+  else
+    open_archive(flags, open_user_file(flags.context)->fd(), flags.context, request);
+  for (const std::string& text : flags.build_contexts) {
+    std::size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      throw_error(ErrorKind::usage, "--build-context is NAME=SOURCE, not {:?}", printable(text));
+    std::string name = text.substr(0, equals);
+    request.named_contexts.insert_or_assign(name, open_named(name, text.substr(equals + 1)));
+  }
+  open_secrets(flags, request);
+  open_agents(flags, request);
+}
+
+void BuildInputs::open_standard_input(const BuildFlags& flags, BuildRequest& request) {
+  if (flags.file == "-") throw_error(ErrorKind::usage, "context and Dockerfile cannot both be standard input");
+  // Only a file can be read from its start again; what comes through a pipe is kept in one without a name.
+  auto in = open_user_file("-");
+  StringSink start;
+  std::vector<std::byte> buffer(kStreamBufferBytes);
+  constexpr std::size_t kSniffBytes = 1024;
+  std::size_t got = 1;
+  while (start.text().size() < kSniffBytes && got > 0) {
+    got = in->read(buffer);
+    start.write(std::span<const std::byte>(buffer).first(got));
+  }
+  if (!starts_archive(start.text())) {
+    if (flags.file) throw_error(ErrorKind::input, "standard input is no archive that could hold {}", *flags.file);
+    request.context = EmptyContext{};
+    request.dockerfile_text = start.take() + read_all(*in, kMaxDockerfileBytes, "the Dockerfile on standard input");
+    return;
+  }
+  Fd spool = store_.folder("ingest").open_unnamed(O_RDWR, 0600);
+  FdSink spooled(spool.duplicate(), "the context on standard input");
+  spooled.write(as_bytes(start.text()));
+  copy(*in, spooled);
+  if (::lseek(spool.get(), 0, SEEK_SET) != 0) throw_errno("the context on standard input");
+  open_archive(flags, spool, "standard input", request);
+}
+
+void BuildInputs::open_archive(const BuildFlags& flags, const Fd& archive, const std::string& what,
+                               BuildRequest& request) {
+  ArchiveContext context = open_archive_context(store_, archive, what, stop_);
+  request.context = context;
+  auto find = [&](const std::string& path, std::uint64_t max_bytes) {
+    return find_context_file(store_, request.context, path, max_bytes, stop_);
+  };
+  std::string name = flags.file.value_or("Dockerfile");
+  if (name == "-") {
+    request.dockerfile_text = read_user_file("-", kMaxDockerfileBytes);
+  } else {
+    auto text = find(name, kMaxDockerfileBytes);
+    if (!text && !flags.file) text = find("dockerfile", kMaxDockerfileBytes);
+    if (!text) throw no_dockerfile(name + " in " + what);
+    request.dockerfile_text = std::move(*text);
+    request.dockerfile_name = name;
+  }
+  auto ignore = find(name + ".dockerignore", kMaxIgnoreBytes);
+  if (!ignore) ignore = find(".dockerignore", kMaxIgnoreBytes);
+  std::get<ArchiveContext>(request.context).ignore = ignore.value_or("");
+}
+
+void BuildInputs::open_folder(const BuildFlags& flags, BuildRequest& request) {
+  FolderContext context = open_context_folder(flags.context);
+  std::string path = flags.file.value_or((fs::path(flags.context) / "Dockerfile").string());
+  if (path == "-") {
+    request.dockerfile_text = read_user_file("-", kMaxDockerfileBytes);
+  } else {
+    auto text = find_user_file(path, kMaxDockerfileBytes);
+    if (!text && !flags.file)
+      text = find_user_file((fs::path(flags.context) / "dockerfile").string(), kMaxDockerfileBytes);
+    if (!text) throw no_dockerfile(path);
+    request.dockerfile_text = std::move(*text);
+    request.dockerfile_name = flags.file ? fs::path(path).lexically_normal().string() : "Dockerfile";
+    if (auto own = find_user_file(path + ".dockerignore", kMaxIgnoreBytes)) context.ignore = std::move(*own);
+  }
+  request.context = std::move(context);
+}
+
+NamedContext BuildInputs::open_named(const std::string& name, const std::string& source) {
+  constexpr std::string_view kImage = "docker-image://", kLayout = "oci-layout://";
+  if (source.starts_with(kImage)) return ImageContext{Reference::parse(source.substr(kImage.size())), nullptr};
+  if (source.starts_with(kLayout)) return open_layout(source.substr(kLayout.size()));
+  if (is_remote(source) || source.find("://") != std::string::npos)
+    throw_error(ErrorKind::unsupported, "unsupported context source {} for {}", printable(source), printable(name));
+  if (is_folder(source)) return open_context_folder(source);
+  return open_archive_context(store_, open_user_file(source)->fd(), source, stop_);
+}
+
+// "PATH", "PATH:tag" or "PATH@sha256:..."
+NamedContext BuildInputs::open_layout(const std::string& source) {
+  std::string path = source;
+  Reference name = Reference::parse("oci-layout");
+  std::size_t at = path.rfind('@'), colon = path.rfind(':'), slash = path.rfind('/');
+  if (at != std::string::npos) {
+    name = name.with_digest(Digest::parse(path.substr(at + 1)));
+    path.resize(at);
+  } else if (colon != std::string::npos && (slash == std::string::npos || colon > slash)) {
+    name = name.with_tag(path.substr(colon + 1));
+    path.resize(colon);
+  }
+  layouts_.push_back(std::make_unique<Layout>(store_, snapshots_, Dir::open_host(path)));
+  return ImageContext{name, &layouts_.back()->source};
+}
+
+void BuildInputs::open_secrets(const BuildFlags& flags, BuildRequest& request) {
+  for (const std::string& text : flags.secrets) {
+    SecretFlag secret = parse_secret_flag(text, environment_list());
+    std::string content;
+    if (secret.from == SecretFlag::From::variable)
+      content = environment(secret.source.c_str());
+    else
+      content = in_context([&] { return "secret " + secret.id; },
+                           [&] { return read_user_file(secret.source, kMaxSecretBytes); });
+    request.secrets.insert_or_assign(secret.id, std::move(content));
+  }
+}
+
+void BuildInputs::open_agents(const BuildFlags& flags, BuildRequest& request) {
+  for (const std::string& text : flags.ssh) {
+    SshFlag agent = parse_ssh_flag(text);
+    if (agent.path.empty()) agent.path = environment("SSH_AUTH_SOCK");
+    if (agent.path.empty())
+      throw Error(ErrorKind::input, fmt::format("--ssh {}: SSH_AUTH_SOCK is not set", printable(text)))
+          .set_hint("start ssh-agent and add your key with ssh-add");
+    Fd socket(::open(agent.path.c_str(), O_PATH | O_CLOEXEC));
+    struct stat info {};
+    if (!socket || ::fstat(socket.get(), &info) != 0) throw_errno("--ssh {}", text);
+    if (!S_ISSOCK(info.st_mode))
+      throw Error(ErrorKind::unsupported, fmt::format("--ssh {}: {} is no socket of an agent", agent.id, agent.path))
+          .set_hint("add the key to ssh-agent with ssh-add and use --ssh " + agent.id);
+    request.ssh_agents.insert_or_assign(agent.id, std::move(socket));
+  }
+}
+
+}  // namespace imgb
