@@ -114,6 +114,11 @@ void Child::signal(int number) const noexcept {
   if (pidfd_) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
+void Child::release() noexcept {
+  pidfd_.reset();
+  keeper_.reset();
+}
+
 ExitStatus Child::wait() {
   if (!pidfd_) throw_error(ErrorKind::internal, "child {} was waited for twice", pid_);
   ExitStatus status = reap(pidfd_);

@@ -28,6 +28,7 @@ struct Spawn {
   std::vector<std::string> env;   ///< "K=V"; exactly this.
   std::map<int, int> fds;         ///< Child's number -> our descriptor. 0, 1, 2 not named here are /dev/null.
   bool die_with_parent = true;    ///< SIGKILL when the spawning *process* ends.
+  bool new_session = false;       ///< setsid: no terminal, and no signal of ours reaches it.
   std::uint64_t clone_flags = 0;  ///< CLONE_NEW* for the child.
 };
 
@@ -44,6 +45,7 @@ class Child {
   pid_t pid() const { return pid_; }
   const Fd& pidfd() const { return pidfd_; }
   void signal(int number) const noexcept;                         ///< Nothing when it has been waited for.
+  void release() noexcept;                                        ///< Lets it live on; init reaps it after us.
   ExitStatus wait();                                              ///< Once.
   std::optional<ExitStatus> wait_for(std::chrono::milliseconds);  ///< nullopt: still running.
 

@@ -35,7 +35,7 @@ struct Launch {
   std::vector<Move> moves;
   int first_free = 3;     ///< Above every target.
   std::vector<int> kept;  ///< Targets, ascending, 0 to 2 included.
-  bool die_with_parent = false;
+  bool die_with_parent = false, new_session = false;
   int parent_pidfd = -1;
   const char* failed_at = nullptr;  ///< Written by the child.
   int error = 0;
@@ -99,6 +99,7 @@ int run_child(void* argument) {
     pollfd parent{launch.parent_pidfd, POLLIN, 0};
     if (::poll(&parent, 1, 0) != 0) ::_exit(127);
   }
+  if (launch.new_session) ::setsid();
   reset_signals();
   if (place_descriptors(launch) != 0) return 127;
   if (launch.path) {
@@ -165,6 +166,7 @@ SpawnedChild spawn_child(const Spawn& spawn) {
   launch.argv = c_strings(spawn.argv);
   launch.env = c_strings(spawn.env);
   plan_descriptors(spawn, launch);
+  launch.new_session = spawn.new_session;
   Fd self;
   if (spawn.die_with_parent) {
     self = Fd(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));

@@ -1,0 +1,237 @@
+#include "sandbox/containers.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/store/file_lock.h"
+#include "sandbox/container_files.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::uint64_t kMaxFileBytes = 4 << 20;
+constexpr std::string_view kNamesLock = ".names";
+constexpr int kKilled = 137;
+
+std::string random_id() {
+  std::byte bytes[32];
+  if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes) throw_errno("random bytes for an id");
+  return hex(bytes);
+}
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) throw_errno("random bytes for a name");
+  return number;
+}
+
+bool is_id(std::string_view text) {
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+/// nullopt: the folder is half made, or half removed.
+std::optional<Container> find_container(const Dir& folder) {
+  auto config = folder.find_content(kContainerConfigFile, kMaxFileBytes);
+  auto state = folder.find_content(kContainerStateFile, kMaxFileBytes);
+  if (!config || !state) return std::nullopt;
+  Container c{parse_container_config(*config), parse_container_state(*state)};
+  // The lock tells the truth: a supervisor that was killed wrote no last state.
+  bool claims_to_run = c.state.phase == ContainerState::Phase::running;
+  if (claims_to_run && FileLock::try_take(folder, kContainerLockFile, FileLock::Mode::exclusive)) {
+    c.state.phase = ContainerState::Phase::exited;
+    c.state.exit_code = kKilled;
+  }
+  return c;
+}
+
+}  // namespace
+
+Containers::Containers(Dir folder) : folder_(std::move(folder)) {}
+
+Container Containers::create(ContainerConfig config) const {
+  FileLock names = FileLock::take(folder_, kNamesLock, FileLock::Mode::exclusive);
+  std::vector<Container> others = list();
+  auto taken = [&](const std::string& name) {
+    return std::any_of(others.begin(), others.end(), [&](const Container& other) { return other.config.name == name; });
+  };
+  if (config.name.empty()) {
+    do config.name = invent_name(random_number());
+    while (taken(config.name));
+  } else if (!is_container_name(config.name)) {
+    throw_error(ErrorKind::input,
+                "invalid container name \"{}\": letters, digits, underscores, dots and dashes only, two or more",
+                printable(config.name));
+  } else if (taken(config.name)) {
+    Error e(ErrorKind::input, fmt::format("the container name \"{}\" is already in use", config.name));
+    throw e.set_hint(fmt::format("remove that container first: imgb rm {}", config.name));
+  }
+  config.id = random_id();
+  Container created{config, {}};
+  // Made aside and renamed: nobody sees half a container.
+  std::string aside = ".new-" + config.id;
+  folder_.make_dir(aside, 0700);
+  Dir home = folder_.open_dir(aside);
+  home.replace_file(kContainerConfigFile, render(created.config), 0600);
+  home.replace_file(kContainerStateFile, render(created.state), 0600);
+  folder_.rename(aside, folder_, config.id);
+  return created;
+}
+
+std::vector<Container> Containers::list() const {
+  std::vector<Container> all;
+  for (const Dir::Entry& entry : folder_.list()) {
+    if (!is_id(entry.name)) continue;
+    auto home = folder_.find_dir(entry.name);
+    auto container = home ? find_container(*home) : std::nullopt;
+    if (container) all.push_back(*std::move(container));
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Container& a, const Container& b) { return a.config.created > b.config.created; });
+  return all;
+}
+
+Container Containers::get(std::string_view name_or_id) const {
+  std::vector<Container> all = list(), by_id;
+  for (Container& container : all) {
+    if (container.config.name == name_or_id || container.config.id == name_or_id) return std::move(container);
+    if (!name_or_id.empty() && container.config.id.starts_with(name_or_id)) by_id.push_back(container);
+  }
+  if (by_id.size() == 1) return std::move(by_id.front());
+  if (by_id.size() > 1)
+    throw_error(ErrorKind::input, "{} begins the ids of {} containers", printable(name_or_id), by_id.size());
+  throw_error(ErrorKind::not_found, "no such container: {}", printable(name_or_id));
+}
+
+void Containers::remove(std::string_view id) const {
+  Dir home = folder_of(id);
+  auto lock = FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive);
+  if (!lock) {
+    Error e(ErrorKind::denied, fmt::format("container {} is running", id.substr(0, 12)));
+    throw e.set_hint(fmt::format("stop it first (imgb stop {0}) or force it (imgb rm -f {0})", id.substr(0, 12)));
+  }
+  // Out of sight at once, then emptied: a kill in between leaves nothing that looks like a container.
+  std::string aside = ".old-" + std::string(id);
+  folder_.rename(id, folder_, aside);
+  folder_.remove_tree(aside);
+}
+
+Dir Containers::folder_of(std::string_view id) const {
+  if (!is_id(id)) throw_error(ErrorKind::internal, "not a container id: {}", printable(id));
+  auto home = folder_.find_dir(id);
+  if (!home) throw_error(ErrorKind::not_found, "no such container: {}", id.substr(0, 12));
+  return *std::move(home);
+}
+
+struct ContainerOwner::State {
+  Dir home;
+  FileLock lock;
+  ContainerConfig config;
+  ContainerState state;
+  Fd log;
+  void save() const { home.replace_file(kContainerStateFile, render(state), 0600); }
+};
+
+namespace {
+
+FileLock lock_or_refuse(const Dir& home, std::string_view id) {
+  if (auto lock = FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive)) return *std::move(lock);
+  throw_error(ErrorKind::denied, "container {} is running already", id.substr(0, 12));
+}
+
+}  // namespace
+
+ContainerOwner::ContainerOwner(const Containers& containers, std::string id) {
+  Dir home = containers.folder_of(id);
+  FileLock lock = lock_or_refuse(home, id);
+  ContainerConfig config = parse_container_config(home.read_file(kContainerConfigFile, kMaxFileBytes));
+  Fd log = home.open_file(kContainerLogFile, O_WRONLY | O_CREAT | O_APPEND, 0600);
+  state_ = std::make_unique<State>(State{std::move(home), std::move(lock), std::move(config), {}, std::move(log)});
+}
+ContainerOwner::ContainerOwner(ContainerOwner&&) noexcept = default;
+ContainerOwner::~ContainerOwner() = default;
+
+const ContainerConfig& ContainerOwner::config() const { return state_->config; }
+
+void ContainerOwner::started(pid_t init, const std::vector<PortForward>& ports) {
+  ContainerState& s = state_->state;
+  s.phase = ContainerState::Phase::running;
+  s.supervisor = ::getpid();
+  s.init = init;
+  s.started = now();
+  s.ports = ports;
+  state_->save();
+}
+
+void ContainerOwner::exited(const StepResult& result) {
+  ContainerState& s = state_->state;
+  s.phase = ContainerState::Phase::exited;
+  s.finished = now();
+  s.exit_code = result.status.shell_code();
+  s.out_of_memory = result.out_of_memory;
+  state_->save();
+}
+
+void ContainerOwner::failed(std::string_view error) {
+  ContainerState& s = state_->state;
+  s.phase = ContainerState::Phase::exited;
+  s.finished = now();
+  s.exit_code = 125;
+  s.error = error;
+  state_->save();
+}
+
+void ContainerOwner::log(Stream stream, std::span<const std::byte> bytes) {
+  // One write a record: readers never see half a header.
+  std::string record = log_record_header(now(), stream, bytes.size());
+  record.append(as_text(bytes));
+  record += '\n';
+  write_all(state_->log, record, "the container's log");
+}
+
+namespace {
+
+/// Waits for the process to end; false when it has not by then.
+bool ended_within(const Fd& pidfd, std::chrono::milliseconds limit) {
+  auto deadline = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd ready{pidfd.get(), POLLIN, 0};
+    int got = ::poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
+    if (got > 0) return true;
+    if (got == 0) return false;
+    if (errno != EINTR) throw_errno("waiting for a container");
+  }
+}
+
+void send(const Fd& pidfd, int number) {
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) < 0 && errno != ESRCH)
+    throw_errno("signalling a container");
+}
+
+}  // namespace
+
+void stop_container(const Containers& containers, const Container& container, std::optional<int> timeout_seconds) {
+  if (container.state.phase != ContainerState::Phase::running) return;
+  Dir home = containers.folder_of(container.config.id);
+  // The number is that of the init of whoever holds the lock; once open, the pidfd names it whatever becomes of the
+  // number.
+  Fd init(static_cast<int>(::syscall(SYS_pidfd_open, container.state.init, 0)));
+  if (!init || FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive)) return;
+  send(init, container.config.stop_signal);  // the init passes it to the main process
+  if (!ended_within(init, std::chrono::seconds(timeout_seconds.value_or(container.config.stop_timeout_seconds))))
+    send(init, SIGKILL);
+  FileLock::take(home, kContainerLockFile,
+                 FileLock::Mode::exclusive);  // free when its owner has written the last state
+}
+
+}  // namespace imgb
