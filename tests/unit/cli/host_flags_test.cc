@@ -9,10 +9,12 @@
 namespace imgb {
 namespace {
 
+using HostLine = std::pair<std::string, std::string>;
+
 TEST(AddHost, TakesBothSeparatorsAndIpv6) {
-  EXPECT_EQ(parse_add_host("h:1.2.3.4"), std::pair("h", "1.2.3.4"));
-  EXPECT_EQ(parse_add_host("h=::1"), std::pair("h", "::1"));
-  EXPECT_EQ(parse_add_host("h:[::1]"), std::pair("h", "::1"));
+  EXPECT_EQ(parse_add_host("h:1.2.3.4"), HostLine("h", "1.2.3.4"));
+  EXPECT_EQ(parse_add_host("h=::1"), HostLine("h", "::1"));
+  EXPECT_EQ(parse_add_host("h:[::1]"), HostLine("h", "::1"));
   EXPECT_EQ(parse_add_host("h:host-gateway").second, "host-gateway");
   for (const char* bad : {"", "h", ":1.2.3.4", "h:nope", "h:1.2.3"}) EXPECT_THROW(parse_add_host(bad), Error) << bad;
 }
