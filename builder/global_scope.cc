@@ -40,7 +40,7 @@ Environment global_scope(const Dockerfile& file, const std::map<std::string, std
   }
   for (const GlobalArg& global : file.global_args) {
     at_lines(file.source, global.lines, [&] {
-      std::string name = expand_word(global.arg.name, scope, file.escape);
+      std::string name = global.arg.name;
       if (auto given = build_args.find(name); given != build_args.end()) {
         scope.set(name, given->second);
       } else if (global.arg.value) {
@@ -71,11 +71,11 @@ std::vector<std::string> unused_arg_warnings(const std::map<std::string, std::st
 
 std::vector<std::string> declared_args(const Dockerfile& file) {
   std::vector<std::string> names;
-  for (const GlobalArg& global : file.global_args) names.push_back(global.arg.name.raw);
+  for (const GlobalArg& global : file.global_args) names.push_back(global.arg.name);
   for (const Stage& stage : file.stages) {
     for (const Instruction& instruction : stage.instructions) {
       const Arg* arg = std::get_if<Arg>(&instruction.what);
-      for (std::size_t i = 0; arg && i < arg->args.size(); ++i) names.push_back(arg->args[i].name.raw);
+      for (std::size_t i = 0; arg && i < arg->args.size(); ++i) names.push_back(arg->args[i].name);
     }
   }
   return names;

@@ -23,9 +23,9 @@ std::string list_text(std::span<const std::string> items) { return fmt::format("
 std::string history_env(std::span<const NamedValue> pairs) { return pairs_text("ENV", pairs); }
 std::string history_label(std::span<const NamedValue> pairs) { return pairs_text("LABEL", pairs); }
 
-std::string history_arg(std::span<const NamedValue> args, std::span<const std::string> names_without_value) {
-  std::string text = pairs_text("ARG", args);
-  for (const std::string& name : names_without_value) text += " " + name;
+std::string history_arg(std::span<const MaybeNamedValue> args) {
+  std::string text = "ARG";
+  for (const auto& [name, value] : args) text += value ? fmt::format(" {}={}", name, *value) : " " + name;
   return text;
 }
 

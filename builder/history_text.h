@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,9 +16,11 @@ using NamedValue = std::pair<std::string, std::string>;
 
 std::string history_env(std::span<const NamedValue> pairs);
 std::string history_label(std::span<const NamedValue> pairs);
-std::string history_arg(std::span<const NamedValue> args, std::span<const std::string> names_without_value);
-std::string history_command(std::string_view name, const CommandLine& command);  ///< CMD, ENTRYPOINT; before SHELL.
-std::string history_expose(std::span<const std::string> ports);                  ///< As parse_exposed_ports gave them.
+using MaybeNamedValue = std::pair<std::string, std::optional<std::string>>;  ///< nullopt: declared, no value.
+std::string history_arg(std::span<const MaybeNamedValue> args);
+std::string history_command(std::string_view name,
+                            const CommandLine& command);         ///< CMD, ENTRYPOINT; SHELL already in front.
+std::string history_expose(std::span<const std::string> ports);  ///< As parse_exposed_ports gave them.
 std::string history_volume(std::span<const std::string> paths);
 std::string history_shell(std::span<const std::string> argv);
 std::string history_healthcheck(const HealthcheckInstruction& check);

@@ -61,7 +61,7 @@ struct Label {
   std::vector<KeyValue> pairs;
 };
 struct ArgDeclaration {
-  Word name;
+  std::string name;           ///< As written: names are not expanded.
   std::optional<Word> value;  ///< nullopt: no default. "ARG x=" has an empty one.
 };
 struct Arg {

@@ -4,6 +4,7 @@
 
 #include "builder/expand.h"
 #include "builder/global_scope.h"
+#include "builder/heredoc.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 
@@ -12,14 +13,7 @@ namespace {
 
 /// A line that is nothing but one heredoc: the shell runs the body; any other line keeps its heredocs for the shell.
 bool is_heredoc_alone(const Run& run) {
-  if (run.heredocs.size() != 1) return false;
-  std::string_view text = trim(run.command.args.front());
-  while (!text.empty() && text.front() >= '0' && text.front() <= '9') text.remove_prefix(1);
-  if (!text.starts_with("<<")) return false;
-  text.remove_prefix(2);
-  if (text.starts_with('-')) text.remove_prefix(1);
-  text = trim(text);
-  return text.find_first_of(" \t<") == std::string_view::npos || text.front() == '"' || text.front() == '\'';
+  return run.heredocs.size() == 1 && find_heredoc(run.command.args.front()).has_value();
 }
 
 void set_command(RunStep& step, const Run& run, const std::vector<std::string>& shell) {

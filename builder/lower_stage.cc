@@ -66,7 +66,7 @@ class Lowering {
   void apply_trigger(const Instruction& instruction) {
     lines_ = {};
     if (const Arg* arg = std::get_if<Arg>(&instruction.what)) {
-      for (const auto& declared : arg->args) trigger_args_.push_back(declared.name.raw);
+      for (const auto& declared : arg->args) trigger_args_.push_back(declared.name);
     }
     apply(instruction, '\\');
   }
@@ -128,26 +128,16 @@ class Lowering {
     commit(history_label(pairs), false);
   }
   void handle(const Arg& arg) {
-    std::vector<NamedValue> with_value;
-    std::vector<std::string> without;
-    struct Declared {
-      std::string name;
-      std::optional<std::string> value;
-    };
-    std::vector<Declared> all;  // expanded against the environment before this instruction
-    for (const ArgDeclaration& declared : arg.args) all.push_back({expand(declared.name), value_of(declared)});
-    for (auto& [name, value] : all) {
-      remember_arg(name, value);
-      if (value) {
-        with_value.emplace_back(name, *value);
-      } else {
-        without.push_back(name);
-      }
+    std::vector<MaybeNamedValue> all;
+    // Unlike ENV's, the later ones of one instruction see those before.
+    for (const ArgDeclaration& declared : arg.args) {
+      all.emplace_back(declared.name, value_of(declared));
+      remember_arg(declared.name, all.back().second);
     }
-    commit(history_arg(with_value, without), false);
+    commit(history_arg(all), false);
   }
   std::optional<std::string> value_of(const ArgDeclaration& declared) const {
-    std::string name = expand(declared.name);
+    const std::string& name = declared.name;
     if (auto given = options_.build_args->find(name); given != options_.build_args->end()) return given->second;
     if (declared.value) return expand(*declared.value);
     if (const std::string* global = options_.global.find(name)) return *global;

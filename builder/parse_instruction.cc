@@ -48,7 +48,7 @@ Arg parse_arg(const RawInstruction& raw) {
   for (const std::string& word : raw.args) {
     std::size_t equals = word.find('=');
     if (equals == 0) throw_error(ErrorKind::input, "ARG names can not be blank");
-    ArgDeclaration made{{word.substr(0, equals)}, std::nullopt};
+    ArgDeclaration made{word.substr(0, equals), std::nullopt};
     if (equals != std::string::npos) made.value = Word{word.substr(equals + 1)};
     arg.args.push_back(std::move(made));
   }

@@ -54,6 +54,7 @@ TEST(History, ReadsAsBuildKitWritesIt) {
   EXPECT_EQ(history_env(pairs), "ENV a=1 b=x y");
   EXPECT_EQ(history_label(pairs), "LABEL a=1 b=x y");
   EXPECT_EQ(history_command("CMD", {true, {"/bin/sh", "-c", "echo \"x\""}}), R"(CMD ["/bin/sh" "-c" "echo \"x\""])");
+  EXPECT_EQ(history_arg(std::vector<MaybeNamedValue>{{"Q", "1"}, {"R", std::nullopt}, {"S", ""}}), "ARG Q=1 R S=");
   EXPECT_EQ(history_command("CMD", {true, {}}), "CMD []");
   EXPECT_EQ(history_expose(Strings{"80/tcp", "81/udp"}), "EXPOSE [80/tcp 81/udp]");
   EXPECT_EQ(history_volume(paths), "VOLUME [/a /b]");
