@@ -1,0 +1,127 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "builder/export.h"
+#include "cli/build_flags.h"
+#include "cli/build_inputs.h"
+#include "cli/build_report.h"
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/host_flags.h"
+#include "cli/terminal_session.h"
+#include "cli/wiring.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "sandbox/rootless.h"
+
+namespace imgb {
+namespace {
+
+std::vector<Reference> parse_tags(const std::vector<std::string>& tags) {
+  std::vector<Reference> names;
+  for (const std::string& tag : tags) {
+    names.push_back(in_context([&] { return "invalid tag " + printable(tag); },
+                               [&] { return Reference::parse(tag).with_default_tag(); }));
+    if (names.back().digest())
+      throw_error(ErrorKind::usage, "invalid tag {}: a name to give cannot have a digest", tag);
+  }
+  return names;
+}
+
+// --on-error=shell: the failed step's world with a shell in it, on the user's terminal. Standard output is the
+// result's, so that the shell has standard error alone.
+void open_shell(CliEnv& env, Sandbox& sandbox, const StepSpec& failed, const Error& why) {
+  env.close_screen();
+  env.tell(describe(why));
+  env.tell("a shell in the failed step follows; exit ends the build");
+  StepSpec spec = failed;
+  spec.argv = {"/bin/sh"};
+  spec.tty = ::isatty(STDIN_FILENO) == 1;
+  Running running = sandbox.start(spec, {STDIN_FILENO, STDERR_FILENO, STDERR_FILENO});
+  if (spec.tty) join_terminals(running, true, [](std::span<const std::byte>) {});
+  running.wait();
+}
+
+class Build : public Verb {
+ public:
+  void describe(Flags& flags) override { flags_.describe(flags); }
+
+  int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
+    if (flags_.quiet) env.set_progress("quiet");
+    names_ = parse_tags(flags_.tags);
+    BuildRequest request = make_build_request(flags_, environment_list());
+    std::vector<OutputSpec> outputs = parse_outputs(request);
+    if (flags_.iid_file) ::unlink(flags_.iid_file->c_str());
+    std::stop_token stop = env.stop();
+    ImageWiring wiring(env);
+    BuildInputs inputs(env.store(), wiring.snapshots());
+    inputs.open(flags_, request, stop);
+    BuildResult result = build_with_sandbox(env, wiring, request, stop);
+    deliver(env, wiring, outputs, result, stop);
+    return 0;
+  }
+
+ private:
+  std::vector<OutputSpec> parse_outputs(BuildRequest& request) const {
+    std::vector<OutputSpec> outputs;
+    for (const std::string& text : flags_.outputs) outputs.push_back(parse_output(text));
+    if (outputs.empty()) outputs.emplace_back();
+    // New layers are made as the first output wants them, so that it has nothing to convert.
+    for (OutputSpec& output : outputs) {
+      if (output.compression && !request_compression_set(outputs, output)) {
+        request.layers.compression = *output.compression;
+        request.layers.level = output.level;
+      }
+      output.names.insert(output.names.begin(), names_.begin(), names_.end());
+    }
+    return outputs;
+  }
+
+  static bool request_compression_set(const std::vector<OutputSpec>& outputs, const OutputSpec& before) {
+    for (const OutputSpec& output : outputs) {
+      if (&output == &before) return false;
+      if (output.compression) return true;
+    }
+    return false;
+  }
+
+  BuildResult build_with_sandbox(CliEnv& env, ImageWiring& wiring, BuildRequest& request, std::stop_token stop) const {
+    Sandbox sandbox;
+    SandboxRunner runner(sandbox);
+    RegistryFiles files(wiring.access());
+    if (flags_.on_error == "shell")
+      request.on_run_failure = [&](const StepSpec& spec, const Error& why) { open_shell(env, sandbox, spec, why); };
+    BuildTools tools{env.store(), wiring.snapshots(), runner, wiring.source(), files, env.progress()};
+    BuildResult result = build(request, tools, std::move(stop));
+    for (std::string& warning : sandbox.take_warnings()) env.progress().warn(std::move(warning));
+    return result;
+  }
+
+  void deliver(CliEnv& env, ImageWiring& wiring, const std::vector<OutputSpec>& outputs, const BuildResult& result,
+               const std::stop_token& stop) const {
+    Fd out = duplicate_standard(STDOUT_FILENO);
+    bool out_is_taken = false;
+    for (const OutputSpec& output : outputs) {
+      out_is_taken |= output.to_stdout();
+      if (output.to_stdout() && ::isatty(STDOUT_FILENO) == 1)
+        throw Error(ErrorKind::usage, "the result would go to the terminal").set_hint("redirect it, or give dest=FILE");
+      export_image(env.store(), wiring.snapshots(), {result.manifest, output.names}, output, out,
+                   result.source_date_epoch, env.progress(), stop);
+    }
+    if (flags_.iid_file) write_user_file(*flags_.iid_file, result.config_digest.str());
+    if (flags_.metadata_file)
+      write_user_file(*flags_.metadata_file, render_metadata(result.manifest, result, outputs[0].names));
+    env.close_screen();
+    if (!out_is_taken) env.print_line(result.config_digest.str());
+  }
+
+  BuildFlags flags_;
+  std::vector<Reference> names_;
+};
+
+}  // namespace
+
+Command build_command() { return {"build", "Build an image from a Dockerfile", make_verb<Build>}; }
+
+}  // namespace imgb

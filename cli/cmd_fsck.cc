@@ -1,0 +1,51 @@
+#include "cli/commands.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "core/store/fsck.h"
+
+namespace imgb {
+namespace {
+
+class Fsck : public Verb {
+ public:
+  void describe(Flags& flags) override {
+    flags.boolean(repair_, "repair", "Set damaged blobs aside, drop images that need them, remove leftovers");
+  }
+
+  int run(CliEnv& env) override {
+    std::stop_token stop = env.stop();
+    Store& store = env.store();
+    if (repair_ && !store.lock_exclusively(false))
+      throw Error(ErrorKind::unavailable, "the store is in use").set_hint("stop builds and containers, then try again");
+    FsckReport report = check(env, store, stop);
+    env.close_screen();
+    for (const Finding& finding : report.findings)
+      env.print_line(printable(fmt::format("{}: {}: {}{}", name_of(finding.kind), finding.what, finding.detail,
+                                           finding.repaired ? " (repaired)" : "")));
+    env.print_line(fmt::format("{} blobs, {} checked: {}", report.blobs, render_size(report.size_bytes),
+                               report.is_clean() ? "clean" : "damaged"));
+    return report.is_clean() ? 0 : 1;
+  }
+
+ private:
+  FsckReport check(CliEnv& env, Store& store, const std::stop_token& stop) const {
+    constexpr unsigned kReadersAtOnce = 2;
+    Activity activity(env.progress(), "checking " + store.root().name());
+    FsckOptions options;
+    options.repair = repair_;
+    options.jobs = kReadersAtOnce;
+    options.stop = stop;
+    options.on_progress = [&](std::uint64_t, std::uint64_t bytes) { activity.bytes("blobs", bytes, std::nullopt); };
+    FsckReport report = fsck(store, options);
+    activity.done();
+    return report;
+  }
+
+  bool repair_ = false;
+};
+
+}  // namespace
+
+Command fsck_command() { return {"fsck", "Check that every byte in the store is what it should be", make_verb<Fsck>}; }
+
+}  // namespace imgb

@@ -1,0 +1,54 @@
+# Sourced by the tests beside it: a store and a working folder of their own; at the end both are gone, and so is everything
+# that was started.
+set -euo pipefail
+: "${IMGB:?path of the program}" "${SOURCE:?root of the source tree}"
+work=$(mktemp -d "${TMPDIR:-/tmp}/imgb-test.XXXXXX")
+export IMGB_ROOT=$work/store
+unset BUILDKIT_PROGRESS SOURCE_DATE_EPOCH
+background=()
+
+clean_up() {
+  local code=$?
+  trap - EXIT
+  set +e
+  local container
+  for container in $("$IMGB" ps -aq 2>/dev/null); do timeout 30 "$IMGB" rm -f "$container" >/dev/null 2>&1; done
+  ((${#background[@]})) && kill -9 "${background[@]}" 2>/dev/null
+  rm -rf "$work"
+  exit "$code"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+imgb() { timeout 120 "$IMGB" "$@"; }
+fail() { local text="$*"; echo "FAILED: ${text:0:3000}" >&2; exit 1; }
+skip() { echo "SKIPPED: $*" >&2; exit 77; }
+equal() { [[ "$1" == "$2" ]] || fail "${3:-values differ}: got '$1', want '$2'"; }
+contains() { [[ "$1" == *"$2"* ]] || fail "'$2' is not in: $1"; }
+lacks() { [[ "$1" != *"$2"* ]] || fail "'$2' is in: $1"; }
+# exits_with CODE COMMAND...
+exits_with() {
+  local want=$1 code=0
+  shift
+  "$@" >"$work/out" 2>"$work/err" || code=$?
+  [[ $code == "$want" ]] || fail "$* exits with $code, not $want: $(cat "$work/out" "$work/err")"
+}
+# wait_until SECONDS COMMAND...
+wait_until() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    ((SECONDS < end)) || fail "$* did not come true"
+    read -rt 0.1 <> <(:) || true
+  done
+}
+
+# base_image NAME: busybox and its links, made from nothing, without running anything.
+base_image() {
+  local folder=$work/base applet
+  mkdir -p "$folder/bin"
+  cp /bin/busybox "$folder/bin/busybox"
+  for applet in $(/bin/busybox --list); do ln -sf busybox "$folder/bin/$applet"; done
+  printf 'FROM scratch\nCOPY bin /bin\nENV PATH=/bin\nCMD ["/bin/sh"]\n' >"$folder/Dockerfile"
+  imgb build -q -t "$1" "$folder" >/dev/null
+}
