@@ -2,18 +2,17 @@
 
 #include <unistd.h>
 
+#include "cli/files.h"
 #include "cli/generate.h"
 #include "cli/terminal.h"
 #include "core/base/error.h"
-#include "core/base/fd.h"
 #include "layerfs/ingest_child.h"
 
 namespace imgb {
 namespace {
 
 int print(const std::string& text) {
-  Fd out(::dup(STDOUT_FILENO));
-  write_all(out, text, "standard output");
+  write_all(duplicate_standard(STDOUT_FILENO), text, "standard output");
   return 0;
 }
 
@@ -21,9 +20,9 @@ int print(const std::string& text) {
 
 int run_hidden(std::span<const std::string> words) {
   try {
+    if (words[0] == kIngestCommand) return ingest_main(words.subspan(1));
     if (words[0] == "__man") return print(render_man_page());
     if (words[0] == "__completion") return print(render_bash_completion());
-    if (words[0] == kIngestCommand) return ingest_main(words.subspan(1));
     write_error_text("imgb: unknown hidden command\n");
     return 2;
   } catch (const std::exception& e) {
