@@ -118,9 +118,14 @@ class BuildRun {
   FileSystem files_of(const StagePlan& stage, std::size_t count) const {
     std::size_t first = count == 0 ? 0 : first_task_.at(stage.index), from = count;
     while (from > 0 && !after_[first + from - 1]) --from;
-    FileSystem files = from > 0 ? *after_[first + from - 1] : files_of(stage.base);
+    FileSystem files = from > 0 ? *after_[first + from - 1] : base_files(stage);
     for (std::size_t i = from; i < count; ++i) files = files.with(outcomes_[first + i]->made);
     return files;
+  }
+  /// A context's files come with the stage's first step.
+  FileSystem base_files(const StagePlan& stage) const {
+    if (std::holds_alternative<ContextInput>(plan_.inputs[stage.base])) return {};
+    return files_of(stage.base);
   }
   FileSystem files_of(InputId input) const {
     if (const auto* stage = std::get_if<StageInput>(&plan_.inputs[input])) {

@@ -87,10 +87,9 @@ using StepAction = std::variant<RunStep, CopyStep, WorkdirStep>;
 
 struct BuildStep {
   StepAction action;
-  LineRange lines;      ///< {0, 0} for a trigger of a base image.
-  std::string label;    ///< "[builder 2/5] RUN make"
-  std::string place;    ///< Where --explain remembers it: stage and number.
-  std::size_t history;  ///< Its entry in the stage's config.
+  LineRange lines;    ///< {0, 0} for a trigger of a base image.
+  std::string label;  ///< "[builder 2/5] RUN make"
+  std::string place;  ///< Where --explain remembers it: stage and number.
   bool no_cache = false;
 };
 

@@ -52,16 +52,16 @@ TreeView::Node FolderTree::node_of(const Dir& parent, std::string_view name, Roo
 
 std::optional<CopyTree::Entry> FolderTree::find(const RootedPath& path) const {
   if (path.is_root()) return Entry{node_of(dir_, ".", path, dir_.stat("."))};
-  std::optional<FileStat> stat;
+  std::optional<Dir> parent;
   try {
-    stat = dir_.find_stat(path.relative(), Links::refuse);
+    parent = dir_.find_dir(path.parent().relative());
   } catch (const SystemError& e) {
     if (e.errno_value() == ELOOP) return std::nullopt;  // a symlink on the way
     throw;
   }
+  auto stat = parent ? parent->find_stat(path.name()) : std::nullopt;
   if (!stat) return std::nullopt;
-  Dir parent = dir_.open_dir(path.parent().relative());
-  return Entry{node_of(parent, path.name(), path, *stat)};
+  return Entry{node_of(*parent, path.name(), path, *stat)};
 }
 
 std::vector<CopyTree::Entry> FolderTree::children(const RootedPath& folder) const {

@@ -92,7 +92,6 @@ class Lowering {
     step.action = std::move(action);
     step.lines = lines_;
     step.label = *text_;
-    step.history = config_.history.size();
     commit(std::move(created_by), true);
     steps_.push_back(std::move(step));
   }

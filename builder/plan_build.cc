@@ -128,6 +128,7 @@ class Planner {
   InputId from_input(std::size_t current, std::string_view from, bool index_counts) {
     if (from.empty()) return input(ContextInput{""});
     if (auto stage = find_from(file_, from, current, index_counts)) {
+      if (replaced_.contains(*stage)) return base_of(*stage);
       if (!plan_.stages.contains(*stage)) lower_with_needs(*stage);
       return input(StageInput{*stage});
     }
@@ -230,6 +231,9 @@ class Planner {
       lowered = lower_stage(start_of(stage.base), from, options_);
     }
     current_ = outer;
+    if (const auto* context = std::get_if<ContextInput>(&plan_.inputs[stage.base])) {
+      copy_context(*context, stage.base, lowered);
+    }
     resolve_step_images(lowered.steps);
     stage.config = std::move(lowered.config);
     stage.steps = std::move(lowered.steps);
@@ -238,6 +242,22 @@ class Planner {
     std::move(lowered.warnings.begin(), lowered.warnings.end(), std::back_inserter(plan_.warnings));
     std::move(lowered.declared_args.begin(), lowered.declared_args.end(), std::back_inserter(declared_args_));
     plan_.stages.emplace(index, std::move(stage));
+  }
+
+  /// A stage that starts from a folder begins with its content.
+  void copy_context(const ContextInput& context, InputId input, LoweredStage& stage) const {
+    BuildStep step;
+    CopyStep copy;
+    copy.from = input;
+    copy.sources = {"."};
+    copy.to = {RootedPath(), true};
+    step.action = std::move(copy);
+    step.label = fmt::format("FROM {}", context.name);
+    History entry;
+    entry.created = options_.created;
+    entry.created_by = fmt::format("COPY . / # {}", context.name);
+    stage.steps.insert(stage.steps.begin(), std::move(step));
+    stage.config.history.insert(stage.config.history.begin(), std::move(entry));
   }
 
   void resolve_step_images(const std::vector<BuildStep>& steps) {

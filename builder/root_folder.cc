@@ -54,7 +54,7 @@ class TreeWriter {
 
  private:
   bool is_folder(std::string_view at) const {
-    auto there = into_.find_stat(at, Links::refuse);
+    auto there = into_.find_stat(at);
     return there && there->type == FileType::directory;
   }
 
