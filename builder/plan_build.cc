@@ -8,6 +8,7 @@
 #include "builder/image_assembly.h"
 #include "builder/lower_stage.h"
 #include "builder/stage_names.h"
+#include "builder/syntax_directive.h"
 #include "core/base/task.h"
 #include "core/base/text.h"
 
@@ -52,6 +53,10 @@ class Planner {
     if (request_.platform && !file_.stages[plan_.target].platform) target.config.platform = *request_.platform;
     for (const auto& [key, value] : request_.labels) target.config.config.labels[key] = value;
     for (auto& warning : unused_arg_warnings(request_.build_args, declared_args_)) plan_.warnings.push_back(warning);
+    auto syntax = request_.build_args.find("BUILDKIT_SYNTAX");
+    auto foreign =
+        find_syntax_warning(file_.source->text, syntax == request_.build_args.end() ? nullptr : &syntax->second);
+    if (foreign) plan_.warnings.push_back(std::move(*foreign));
     return std::move(plan_);
   }
 

@@ -6,6 +6,7 @@
 #include "builder/line_reader.h"
 #include "builder/text_scan.h"
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace imgb {
 namespace {
@@ -58,6 +59,12 @@ bool is_native_syntax(std::string_view reference) {
   if (!reference.starts_with("docker/dockerfile")) return false;
   std::string_view rest = reference.substr(17);
   return rest.empty() || rest.front() == ':' || rest.front() == '@' || rest.front() == '-';
+}
+
+std::optional<std::string> find_syntax_warning(std::string_view text, const std::string* given) {
+  std::optional<std::string> asked = given != nullptr ? std::optional(*given) : find_syntax(text);
+  if (!asked || is_native_syntax(*asked)) return std::nullopt;
+  return fmt::format("syntax {} is not run: the file is read as a Dockerfile", printable(*asked));
 }
 
 }  // namespace imgb

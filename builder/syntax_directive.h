@@ -13,4 +13,8 @@ std::optional<std::string> find_syntax(std::string_view text);
 /// never fetched or run (V45): the file is read as a Dockerfile, with a warning.
 bool is_native_syntax(std::string_view reference);
 
+/// What to tell the user when a frontend that imgb is not was asked for, by the file or by BUILDKIT_SYNTAX (`given`,
+/// may be null), which counts first. nullopt when all is well.
+std::optional<std::string> find_syntax_warning(std::string_view text, const std::string* given);
+
 }  // namespace imgb

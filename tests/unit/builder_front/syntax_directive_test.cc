@@ -35,5 +35,15 @@ TEST(Syntax, OnlyDockersOwnIsNative) {
   }
 }
 
+TEST(Syntax, AForeignOneIsNotRunAndTheUserHears) {
+  const std::string native = "dockerfile.v0", foreign = "evil/x";
+  EXPECT_EQ(find_syntax_warning("FROM a", nullptr), std::nullopt);
+  EXPECT_EQ(find_syntax_warning("# syntax=docker/dockerfile:1\nFROM a", nullptr), std::nullopt);
+  EXPECT_EQ(find_syntax_warning("# syntax=evil\x1b/x:1\nFROM a", nullptr),
+            "syntax evil\\x1b/x:1 is not run: the file is read as a Dockerfile");
+  EXPECT_EQ(find_syntax_warning("# syntax=evil\nFROM a", &native), std::nullopt);
+  EXPECT_NE(find_syntax_warning("FROM a", &foreign), std::nullopt);
+}
+
 }  // namespace
 }  // namespace imgb
