@@ -26,7 +26,7 @@ void unpack_entry(const TocEntry& entry, const LayerTree::Place& place, UpperWri
     // A link into a lower layer is copied up when that layer is there (layerfs/seal.h).
     if (place.link_is_here) unpack.make_hard_link(place.path, place.link_to);
   } else if (entry.kind == TocEntry::Kind::file && entry.meta.type == FileType::directory) {
-    if (place.is_new) unpack.make_folder(place.path);
+    if (place.is_new && !place.path.is_root()) unpack.make_folder(place.path);
   } else if (entry.kind == TocEntry::Kind::file) {
     unpack.make_special(place.path, entry.meta);
   }

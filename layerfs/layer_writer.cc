@@ -10,8 +10,12 @@
 #include "layerfs/tar_format.h"
 #include "layerfs/toc_record.h"
 #include "layerfs/toc_store.h"
+#include "layerfs/upper_writer.h"
 
 namespace imgb {
+namespace {
+constexpr std::uint64_t kDiskReserveBytes = 64ULL << 20;
+}
 
 FileTime layer_mtime(FileTime mtime, std::optional<Nanoseconds> max_mtime) {
   FileTime clamped = std::max<FileTime>(std::min(mtime, max_mtime.value_or(mtime)), 0);
@@ -25,12 +29,14 @@ struct LayerWriter::State {
   void check_order(const TocEntry& entry) const;
   FileMeta meta_of_target(const TocEntry& link) const;
   Digest copy_data(const TocEntry& entry, Source* data);
+  void unpack_entry(const TocEntry& entry);
 
   Store& store;
   LayerOptions options;
   LayerPipeline pipeline;
   TocBuilder contents;
   std::string header;  // reused
+  std::optional<UpperWriter> unpack;
   Toc toc;
 };
 
@@ -57,6 +63,7 @@ Digest LayerWriter::State::copy_data(const TocEntry& entry, Source* data) {
     throw_error(ErrorKind::input, "{}: the file {} while it was read", printable(entry.path.str()), how);
   };
   Hasher hasher;
+  if (unpack) unpack->begin_file(entry.path, entry.meta);
   std::uint64_t left = entry.meta.size_bytes;
   while (left > 0) {
     std::span<std::byte> space = pipeline.space();
@@ -64,9 +71,11 @@ Digest LayerWriter::State::copy_data(const TocEntry& entry, Source* data) {
     std::size_t got = data ? data->read(space) : 0;
     if (got == 0) changed("became shorter");
     hasher.update(space.first(got));
+    if (unpack) unpack->write(space.first(got));
     pipeline.advance(got);
     left -= got;
   }
+  if (unpack) unpack->end_file();
   std::array<std::byte, 1> more;
   if (data && data->read(more) != 0) changed("became longer");
   static constexpr std::array<std::byte, kTarBlockBytes> kZeros{};
@@ -77,6 +86,20 @@ Digest LayerWriter::State::copy_data(const TocEntry& entry, Source* data) {
 LayerWriter::LayerWriter(Store& store, LayerOptions options, std::stop_token stop)
     : state_(std::make_unique<State>(store, options, std::move(stop))) {}
 LayerWriter::~LayerWriter() = default;
+
+void LayerWriter::also_unpack(Dir upper) { state_->unpack.emplace(std::move(upper), kDiskReserveBytes); }
+
+/// Whiteouts and what folders need come at the end, from the table of contents; so do links into lower layers (seal).
+void LayerWriter::State::unpack_entry(const TocEntry& entry) {
+  if (entry.kind == TocEntry::Kind::hard_link) {
+    bool here = contents.find_sorted(entry.link_to.str(), TocEntry::Kind::file).has_value();
+    if (here) unpack->make_hard_link(entry.path, entry.link_to);
+  } else if (entry.kind == TocEntry::Kind::file && entry.meta.type == FileType::directory) {
+    if (!entry.path.is_root()) unpack->make_folder(entry.path);
+  } else if (entry.kind == TocEntry::Kind::file) {
+    unpack->make_special(entry.path, entry.meta);
+  }
+}
 
 void LayerWriter::add(TocEntry entry, Source* data) {
   State& s = *state_;
@@ -94,6 +117,7 @@ void LayerWriter::add(TocEntry entry, Source* data) {
     entry.data_offset = s.pipeline.size_bytes();
     entry.content = s.copy_data(entry, data);
   }
+  if (s.unpack && !has_data) s.unpack_entry(entry);
   if (entry.kind != TocEntry::Kind::file) entry.meta = FileMeta{};
   s.contents.add(entry);
 }
@@ -105,6 +129,7 @@ Layer LayerWriter::finish() {
   LayerPipeline::Result result = s.pipeline.finish();
   Layer layer{std::move(result.blob), DiffId{result.diff_id}};
   s.toc = s.contents.finish();
+  if (s.unpack) s.unpack->finish(s.toc);
   keep_toc(s.store, layer.diff_id, s.toc);
   remember_layer(s.store, layer);
   return layer;

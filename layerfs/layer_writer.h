@@ -29,6 +29,9 @@ class LayerWriter {
   LayerWriter(Store& store, LayerOptions options, std::stop_token stop);
   ~LayerWriter();  ///< Unfinished: nothing is left.
 
+  /// From now on each entry is also written below `upper`, as an overlayfs upper folder: for a COPY that a RUN follows
+  /// (SnapshotStore::Scratch::open_upper). Call it before the first add.
+  void also_unpack(Dir upper);
   /// Adds one entry; `data` (regular files only; null: none, size 0) must yield exactly meta.size_bytes, else
   /// Error(input): the file changed while it was read. data_offset and content are found here, whatever they held.
   /// A hard link to a file of a lower layer carries that file's metadata in `meta`. Error(internal) when out of order;

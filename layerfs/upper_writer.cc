@@ -124,7 +124,7 @@ void UpperWriter::make_whiteout(const RootedPath& path) {
 }
 
 void UpperWriter::finish_folder(const TocEntry& folder, bool opaque) {
-  Dir dir = root_.open_dir(folder.path.relative());
+  Dir dir = root_.make_dirs(folder.path.relative(), 0755);  // an opaque folder may be named by nothing else
   if (opaque && ::fsetxattr(dir.fd().get(), kOpaqueXattr, "y", 1, 0) < 0) throw_errno("set attribute {}", kOpaqueXattr);
   if (folder.kind == TocEntry::Kind::file) apply_metadata(dir.fd(), folder.meta, folder.path.str());
 }

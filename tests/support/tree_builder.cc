@@ -86,8 +86,9 @@ std::vector<TocEntry> TreeBuilder::entries() const {
 
 std::shared_ptr<const Toc> TreeBuilder::toc() const { return std::make_shared<const Toc>(entries_); }
 
-Layer TreeBuilder::write_layer(Store& store, LayerOptions options) const {
+Layer TreeBuilder::write_layer(Store& store, LayerOptions options, Dir also_unpack) const {
   LayerWriter writer(store, options, {});
+  if (also_unpack) writer.also_unpack(std::move(also_unpack));
   for (const TocEntry& entry : entries()) {
     auto content = contents_.find(entry.path);
     if (content == contents_.end()) {

@@ -28,7 +28,7 @@ class TreeBuilder {
 
   std::vector<TocEntry> entries() const;  ///< Sorted; files with their digests, no offsets.
   std::shared_ptr<const Toc> toc() const;
-  Layer write_layer(Store& store, LayerOptions options = {}) const;
+  Layer write_layer(Store& store, LayerOptions options = {}, Dir also_unpack = {}) const;
 
  private:
   TocEntry& add(std::string_view path, TocEntry::Kind kind);

@@ -1,0 +1,97 @@
+#include "layerfs/snapshot_marks.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+constexpr std::uint64_t kMaxMarkBytes = 4096;
+constexpr std::string_view kMarkSuffix = ".ok";
+
+std::string this_boot() {
+  return std::string(trim(Dir::open_host("/proc/sys/kernel/random").read_file("boot_id", kMaxMarkBytes)));
+}
+
+}  // namespace
+
+SnapshotMarks::SnapshotMarks(Dir folder) : folder_(std::move(folder)), boot_id_(this_boot()) {}
+
+std::optional<ReadyMark> SnapshotMarks::read_mark(std::string_view snapshot) const {
+  auto text = folder_.find_content(mark_name(snapshot), kMaxMarkBytes);
+  return text ? find_ready_mark(*text) : std::nullopt;
+}
+
+std::optional<std::string> SnapshotMarks::find(const ChainId& chain) const {
+  auto known = known_.with([&](auto& names) -> std::optional<std::string> {
+    auto at = names.find(chain.digest);
+    return at == names.end() ? std::nullopt : std::optional(at->second);
+  });
+  if (known) return known;
+  for (std::size_t length : kSnapshotNameLengths) {
+    std::string name = snapshot_name(chain, length);
+    auto mark = read_mark(name);
+    if (!mark) return std::nullopt;
+    if (mark->chain != chain) continue;
+    if (!mark->holds(boot_id_)) return std::nullopt;
+    known_.with([&](auto& names) { names.emplace(chain.digest, name); });
+    return name;
+  }
+  return std::nullopt;
+}
+
+void SnapshotMarks::write_mark(std::string_view snapshot, const ReadyMark& mark) const {
+  Fd file = folder_.open_unnamed(O_WRONLY, 0600);
+  write_all(file, render(mark), "ready mark");
+  folder_.remove(mark_name(snapshot));
+  folder_.link_unnamed(file, mark_name(snapshot));
+}
+
+std::string SnapshotMarks::publish(const ChainId& chain, const Dir& from, std::string_view from_name) {
+  if (auto there = find(chain)) return *there;
+  for (std::size_t length : kSnapshotNameLengths) {
+    std::string name = snapshot_name(chain, length);
+    auto mark = read_mark(name);
+    if (mark && mark->chain != chain && mark->holds(boot_id_)) continue;
+    folder_.remove(mark_name(name));
+    folder_.remove_tree(name);
+    from.rename(from_name, folder_, name, Dir::Rename::no_replace);
+    write_mark(name, {chain, boot_id_});
+    known_.with([&](auto& names) { names.emplace(chain.digest, name); });
+    return name;
+  }
+  throw_error(ErrorKind::internal, "no free name for snapshot {}", chain.digest.str());
+}
+
+void SnapshotMarks::settle() {
+  std::vector<std::pair<std::string, ReadyMark>> unsettled;
+  for (const SnapshotStore::Snapshot& snapshot : list()) {
+    auto mark = read_mark(snapshot.name);
+    if (mark && !mark->boot_id.empty()) unsettled.emplace_back(snapshot.name, *mark);
+  }
+  if (unsettled.empty()) return;
+  if (::syncfs(folder_.fd().get()) < 0) throw_errno("sync {}", folder_.name());
+  for (auto& [name, mark] : unsettled) write_mark(name, {mark.chain, ""});
+}
+
+std::vector<SnapshotStore::Snapshot> SnapshotMarks::list() const {
+  std::vector<SnapshotStore::Snapshot> out;
+  for (const Dir::Entry& entry : folder_.list()) {
+    if (!entry.name.ends_with(kMarkSuffix)) continue;
+    std::string name = entry.name.substr(0, entry.name.size() - kMarkSuffix.size());
+    auto mark = read_mark(name);
+    if (mark && mark->holds(boot_id_)) out.push_back({std::move(name), mark->chain});
+  }
+  return out;
+}
+
+void SnapshotMarks::remove(const std::string& name) {
+  folder_.remove(mark_name(name));
+  folder_.remove_tree(name);
+  known_.with([&](auto& names) { std::erase_if(names, [&](const auto& known) { return known.second == name; }); });
+}
+
+}  // namespace imgb

@@ -1,0 +1,41 @@
+#include "layerfs/snapshot_names.h"
+
+#include "core/base/text.h"
+
+namespace imgb {
+
+std::string snapshot_name(const ChainId& chain, std::size_t length) {
+  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  auto raw = chain.digest.raw();
+  std::string name;
+  unsigned bits = 0, held = 0;
+  for (std::size_t next = 0; name.size() < length;) {
+    if (held < 5) {
+      bits = (bits << 8 | static_cast<unsigned>(raw[next++])) & 0xffff;
+      held += 8;
+    }
+    held -= 5;
+    name += kAlphabet[bits >> held & 31];
+  }
+  return name;
+}
+
+std::string mark_name(std::string_view snapshot) { return std::string(snapshot) + ".ok"; }
+
+std::string lock_name(const ChainId& chain) {
+  return fmt::format("lock-{:02x}", static_cast<unsigned>(chain.digest.raw()[31]) & 63);
+}
+
+std::string render(const ReadyMark& mark) {
+  return fmt::format("{} {}\n", mark.chain.digest.str(), mark.boot_id.empty() ? "durable" : mark.boot_id);
+}
+
+std::optional<ReadyMark> find_ready_mark(std::string_view text) {
+  if (!text.ends_with('\n')) return std::nullopt;
+  std::vector<std::string_view> words = split(text.substr(0, text.size() - 1), ' ');
+  auto digest = words.size() == 2 ? Digest::find(words[0]) : std::nullopt;
+  if (!digest || words[1].empty()) return std::nullopt;
+  return ReadyMark{ChainId{*digest}, words[1] == "durable" ? "" : std::string(words[1])};
+}
+
+}  // namespace imgb

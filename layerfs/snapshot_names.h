@@ -1,0 +1,36 @@
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/oci/descriptor.h"
+
+namespace imgb {
+
+/// Every name below ROOT/snapshots is made and read here (pure):
+///
+///   mfzwi4/       a snapshot: base32 of the first bits of its ChainId, so short that 500 fit in one page of mount
+///   options mfzwi4.ok     its ready mark: what it holds, and whether it survives a reboot s-1f0c.../    scratch of a
+///   running process, locked by it: u/ the upper and w/ the work folder lock-2a       one of 64 locks; who makes a
+///   snapshot holds that of its ChainId
+///
+/// When two ChainIds begin alike, the second takes a longer name.
+inline constexpr std::array<std::size_t, 4> kSnapshotNameLengths{6, 9, 13, 26};
+std::string snapshot_name(const ChainId& chain, std::size_t length);
+std::string mark_name(std::string_view snapshot);
+std::string lock_name(const ChainId& chain);
+inline constexpr std::string_view kScratchPrefix = "s-";
+inline constexpr std::string_view kUpperName = "u", kWorkName = "w";
+
+/// A ready mark is written without a sync. It names the boot it was written in and holds for no other, until everything
+/// was synced and it is written again without one: so no mark ever outlives the bytes it speaks of.
+struct ReadyMark {
+  ChainId chain;
+  std::string boot_id;  ///< Empty: durable.
+  bool holds(std::string_view this_boot) const { return boot_id.empty() || boot_id == this_boot; }
+};
+std::string render(const ReadyMark& mark);
+std::optional<ReadyMark> find_ready_mark(std::string_view text);  ///< nullopt: torn.
+
+}  // namespace imgb

@@ -1,0 +1,67 @@
+#include "layerfs/snapshot_scratch.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cerrno>
+
+#include "core/base/error.h"
+#include "core/base/text.h"
+#include "layerfs/snapshot_names.h"
+
+namespace imgb {
+namespace {
+
+std::string random_name() {
+  std::array<std::byte, 8> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) throw_errno("getrandom");
+  return std::string(kScratchPrefix) + hex(bytes);
+}
+
+}  // namespace
+
+SnapshotStore::Scratch::State::State(const Dir& snapshots) : folder(snapshots.duplicate()) {
+  // A sweep of another process may take the folder between its making and its locking: then it has no name any more.
+  do {
+    name = random_name();
+    folder.make_dir(name, 0700);
+    auto made = folder.find_dir(name);
+    if (!made) continue;
+    dir = *std::move(made);
+    lock(dir.fd());
+  } while (!dir || !folder.find_stat(name));
+  upper = fmt::format("{}/{}", name, kUpperName);
+  work = fmt::format("{}/{}", name, kWorkName);
+  dir.make_dir(kUpperName, 0755);
+  dir.make_dir(kWorkName, 0700);
+  dir.set_mode(kUpperName, 0755);  // whatever the umask
+}
+
+SnapshotStore::Scratch::State::~State() {
+  try {
+    folder.remove_tree(name);
+  } catch (const Error&) {
+    // Unlocked now: the next process sweeps it.
+  }
+}
+
+void sweep_scratch(const Dir& snapshots) {
+  for (const Dir::Entry& entry : snapshots.list()) {
+    if (!entry.name.starts_with(kScratchPrefix)) continue;
+    auto dir = snapshots.find_dir(entry.name);
+    if (dir && try_lock(dir->fd())) snapshots.remove_tree(entry.name);
+  }
+}
+
+SnapshotStore::Scratch::Scratch(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SnapshotStore::Scratch::Scratch(Scratch&&) noexcept = default;
+SnapshotStore::Scratch::~Scratch() = default;
+const std::string& SnapshotStore::Scratch::upper() const { return state_->upper; }
+const std::string& SnapshotStore::Scratch::work() const { return state_->work; }
+
+Dir SnapshotStore::Scratch::open_upper() {
+  state_->needs_seal = true;
+  return state_->dir.open_dir(kUpperName);
+}
+
+}  // namespace imgb

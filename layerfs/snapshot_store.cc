@@ -1,0 +1,176 @@
+#include "layerfs/snapshot_store.h"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+
+#include "core/base/error.h"
+#include "core/base/task.h"
+#include "layerfs/ingest_process.h"
+#include "layerfs/seal.h"
+#include "layerfs/snapshot_marks.h"
+#include "layerfs/snapshot_names.h"
+#include "layerfs/snapshot_scratch.h"
+#include "layerfs/toc_store.h"
+#include "layerfs/upper_reader.h"
+#include "layerfs/upper_writer.h"
+
+namespace imgb {
+namespace {
+
+/// Downloads want more than the cores; each child has its 8 MiB of buffers.
+constexpr unsigned kParallelLayers = 4;
+
+std::vector<ChainId> chains_of(std::span<const Layer> stack) {
+  std::vector<ChainId> chains;
+  for (const Layer& layer : stack)
+    chains.push_back(chain(chains.empty() ? std::nullopt : std::optional(chains.back()), layer.diff_id));
+  return chains;
+}
+
+using Scratch = SnapshotStore::Scratch;
+
+}  // namespace
+
+struct SnapshotStore::State {
+  explicit State(Store& in) : store(in), marks(in.folder("snapshots")) {}
+
+  /// One layer that is being unpacked.
+  struct Unpacked {
+    std::unique_ptr<Scratch::State> scratch;
+    std::shared_ptr<const Toc> toc;
+  };
+  std::vector<std::size_t> missing(const std::vector<ChainId>& chains) const;
+  std::vector<FileLock> lock_all(const std::vector<ChainId>& chains, const std::vector<std::size_t>& which) const;
+  Unpacked unpack(const Layer& layer, const StreamBlob& stream, const IngestLimits& limits, std::stop_token stop);
+  void sweep_once() {
+    std::call_once(swept, [this] { sweep_scratch(marks.folder()); });
+  }
+
+  /// The view asked for last; a build's steps extend it one by one.
+  struct Cached {
+    std::vector<DiffId> layers;
+    TreeView view;
+  };
+  Store& store;
+  SnapshotMarks marks;
+  Guarded<Cached> cached;
+  std::once_flag swept;
+};
+
+std::vector<std::size_t> SnapshotStore::State::missing(const std::vector<ChainId>& chains) const {
+  std::vector<std::size_t> out;
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    if (!marks.find(chains[i])) out.push_back(i);
+  }
+  return out;
+}
+
+/// In one order for all, so that two processes never wait for each other.
+std::vector<FileLock> SnapshotStore::State::lock_all(const std::vector<ChainId>& chains,
+                                                     const std::vector<std::size_t>& which) const {
+  std::set<std::string> names;
+  for (std::size_t i : which) names.insert(lock_name(chains[i]));
+  std::vector<FileLock> locks;
+  for (const std::string& name : names)
+    locks.push_back(FileLock::take(marks.folder(), name, FileLock::Mode::exclusive));
+  return locks;
+}
+
+SnapshotStore::State::Unpacked SnapshotStore::State::unpack(const Layer& layer, const StreamBlob& stream,
+                                                            const IngestLimits& limits, std::stop_token stop) {
+  Unpacked out;
+  out.scratch = std::make_unique<Scratch::State>(marks.folder());
+  Dir upper = out.scratch->dir.open_dir(kUpperName);
+  Ingested found = run_ingest(layer.blob, layer.diff_id, stream, limits, &upper, std::move(stop));
+  keep_toc(store, layer.diff_id, found.toc);
+  remember_layer(store, layer);
+  out.toc = std::make_shared<const Toc>(std::move(found.toc));
+  return out;
+}
+
+SnapshotStore::SnapshotStore(Store& store) : state_(std::make_unique<State>(store)) {}
+SnapshotStore::~SnapshotStore() = default;
+const Dir& SnapshotStore::folder() const { return state_->marks.folder(); }
+void SnapshotStore::settle() { state_->marks.settle(); }
+std::vector<SnapshotStore::Snapshot> SnapshotStore::list() const { return state_->marks.list(); }
+void SnapshotStore::remove(const std::string& name) { state_->marks.remove(name); }
+
+bool SnapshotStore::has(std::span<const Layer> stack) const { return state_->missing(chains_of(stack)).empty(); }
+
+TreeView SnapshotStore::view(std::span<const Layer> stack, std::stop_token stop) {
+  State::Cached cached = state_->cached.with([](State::Cached& c) { return c; });
+  bool extends = cached.layers.size() <= stack.size() &&
+                 std::equal(cached.layers.begin(), cached.layers.end(), stack.begin(),
+                            [](const DiffId& a, const Layer& b) { return a == b.diff_id; });
+  if (!extends) cached = {};
+  for (const Layer& layer : stack.subspan(cached.layers.size())) {
+    cached.view = cached.view.with(toc_of(state_->store, layer, stop));
+    cached.layers.push_back(layer.diff_id);
+  }
+  state_->cached.with([&](State::Cached& c) { c = cached; });
+  return cached.view;
+}
+
+std::vector<std::string> SnapshotStore::ensure(std::span<const Layer> stack, const StreamBlob& stream,
+                                               const IngestLimits& limits, std::stop_token stop) {
+  State& s = *state_;
+  std::vector<ChainId> chains = chains_of(stack);
+  if (auto wanted = s.missing(chains); !wanted.empty()) {
+    s.sweep_once();
+    std::vector<FileLock> locks = s.lock_all(chains, wanted);
+    wanted = s.missing(chains);  // another process may have been faster
+    std::vector<State::Unpacked> unpacked(stack.size());
+    TaskGroup tasks(kParallelLayers, stop);
+    for (std::size_t i : wanted) tasks.add([&, i] { unpacked[i] = s.unpack(stack[i], stream, limits, tasks.stop()); });
+    tasks.join();
+    for (std::size_t i : wanted) {
+      Dir upper = unpacked[i].scratch->dir.open_dir(kUpperName);
+      TreeView below = view(stack.first(i), stop);
+      seal(upper, *unpacked[i].toc, below,
+           [&](std::size_t layer) { return folder().open_dir(s.marks.find(chains[layer]).value()); });
+      s.marks.publish(chains[i], unpacked[i].scratch->dir, kUpperName);
+      unpacked[i].scratch.reset();
+    }
+  }
+  std::vector<std::string> names;
+  for (const ChainId& one : chains) names.push_back(s.marks.find(one).value());
+  return names;
+}
+
+SnapshotStore::Scratch SnapshotStore::make_scratch(std::span<const Layer> below) {
+  state_->sweep_once();
+  auto scratch = std::make_unique<Scratch::State>(folder());
+  auto top = below.empty() ? std::nullopt : state_->marks.find(chains_of(below).back());
+  if (top) {
+    FileStat root = folder().stat(*top);
+    Dir upper = scratch->dir.open_dir(kUpperName);
+    apply_metadata(upper.fd(), {.mode = root.mode, .uid = root.uid, .gid = root.gid, .mtime = root.mtime}, "/");
+  }
+  return Scratch(std::move(scratch));
+}
+
+Layer SnapshotStore::commit(Scratch& scratch, std::span<const Layer> below, const CommitOptions& options,
+                            std::stop_token stop) {
+  Dir upper = folder().open_dir(scratch.upper());
+  std::function<TreeView()> make_view = [&] { return view(below, stop); };
+  remove_stubs(upper, options.leave_out, make_view);
+  LayerWriter writer(state_->store, options.layer, stop);
+  read_upper(upper, make_view, options.layer, writer, stop);
+  return writer.finish();
+}
+
+void SnapshotStore::adopt(Scratch scratch, std::span<const Layer> below, const Layer& layer) {
+  State& s = *state_;
+  std::vector<Layer> stack(below.begin(), below.end());
+  stack.push_back(layer);
+  std::vector<ChainId> chains = chains_of(stack);
+  if (scratch.state_->needs_seal) {
+    seal(scratch.state_->dir.open_dir(kUpperName), *toc_of(s.store, layer, {}), view(below, {}),
+         [&](std::size_t lower) { return folder().open_dir(s.marks.find(chains[lower]).value()); });
+  }
+  FileLock lock = FileLock::take(folder(), lock_name(chains.back()), FileLock::Mode::exclusive);
+  s.marks.publish(chains.back(), scratch.state_->dir, kUpperName);
+}
+
+}  // namespace imgb
