@@ -12,6 +12,7 @@
 #include "cli/wiring.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/store/publish.h"
 #include "sandbox/rootless.h"
 
 namespace imgb {
@@ -68,22 +69,12 @@ class Build : public Verb {
     for (const std::string& text : flags_.outputs) outputs.push_back(parse_output(text));
     if (outputs.empty()) outputs.emplace_back();
     // New layers are made as the first output wants them, so that it has nothing to convert.
-    for (OutputSpec& output : outputs) {
-      if (output.compression && !request_compression_set(outputs, output)) {
-        request.layers.compression = *output.compression;
-        request.layers.level = output.level;
-      }
-      output.names.insert(output.names.begin(), names_.begin(), names_.end());
+    auto first = std::find_if(outputs.begin(), outputs.end(), [](const OutputSpec& o) { return o.compression; });
+    if (first != outputs.end()) {
+      request.layers.compression = *first->compression;
+      request.layers.level = first->level;
     }
     return outputs;
-  }
-
-  static bool request_compression_set(const std::vector<OutputSpec>& outputs, const OutputSpec& before) {
-    for (const OutputSpec& output : outputs) {
-      if (&output == &before) return false;
-      if (output.compression) return true;
-    }
-    return false;
   }
 
   BuildResult build_with_sandbox(CliEnv& env, ImageWiring& wiring, BuildRequest& request, std::stop_token stop) const {
@@ -102,18 +93,41 @@ class Build : public Verb {
                const std::stop_token& stop) const {
     Fd out = duplicate_standard(STDOUT_FILENO);
     bool out_is_taken = false;
+    Descriptor manifest = result.manifest;
     for (const OutputSpec& output : outputs) {
       out_is_taken |= output.to_stdout();
       if (output.to_stdout() && ::isatty(STDOUT_FILENO) == 1)
         throw Error(ErrorKind::usage, "the result would go to the terminal").set_hint("redirect it, or give dest=FILE");
-      export_image(env.store(), wiring.snapshots(), {result.manifest, output.names}, output, out,
-                   result.source_date_epoch, env.progress(), stop);
+      if (output.type == OutputSpec::Type::image)
+        manifest = keep_image(env.store(), output, result, stop);
+      else
+        export_image(env.store(), wiring.snapshots(), {result.manifest, names_}, output, out, result.source_date_epoch,
+                     env.progress(), stop);
     }
     if (flags_.iid_file) write_user_file(*flags_.iid_file, result.config_digest.str());
     if (flags_.metadata_file)
-      write_user_file(*flags_.metadata_file, render_metadata(result.manifest, result, outputs[0].names));
+      write_user_file(*flags_.metadata_file, render_metadata(manifest, result, all_names(outputs[0])));
     env.close_screen();
     if (!out_is_taken) env.print_line(result.config_digest.str());
+  }
+
+  std::vector<Reference> all_names(const OutputSpec& output) const {
+    std::vector<Reference> names = names_;
+    names.insert(names.end(), output.names.begin(), output.names.end());
+    return names;
+  }
+
+  // The names come last: only now does anything mean the new image.
+  Descriptor keep_image(Store& store, const OutputSpec& output, const BuildResult& result,
+                        const std::stop_token& stop) const {
+    ConvertOptions options{.compression = output.compression,
+                           .level = output.level,
+                           .force = output.force_compression,
+                           .docker_types = !output.oci_media_types,
+                           .annotations = output.annotations};
+    Descriptor manifest = convert_image(store, result.manifest, options, stop);
+    publish(store, manifest, all_names(output));
+    return manifest;
   }
 
   BuildFlags flags_;

@@ -81,7 +81,7 @@ int run_attached(CliEnv& env, const Containers& containers, const Container& con
     Joint joint(request, !container.config.remove_when_done);
     Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), joint.io); });
     for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
-    owner.started(running.pid(), request.ports);
+    owner.started(running.pid(), sandbox.forwards());
     pass_signals(watch, running);
     StepResult result = move_and_wait(running, request, joint, owner);
     watch.forward({});
@@ -112,7 +112,7 @@ int run_supervisor(std::span<const std::string> words) {
       Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), io); });
       out.write.reset();
       err.write.reset();
-      owner.started(running.pid(), request.ports);
+      owner.started(running.pid(), sandbox.forwards());
       report.ready();
       exit_code = supervise(owner, running, request.tty ? running.terminal() : out.read, err.read);
     } catch (const std::exception& e) {

@@ -17,17 +17,30 @@ std::string safe_lines(std::string_view text) {
   return safe;
 }
 
+std::string details(const Error& error) {
+  std::string text = fmt::format("  kind: {}\n", name_of(error.kind()));
+  if (const auto* system = dynamic_cast<const SystemError*>(&error))
+    text += fmt::format("  errno: {}\n", system->errno_value());
+  for (const std::string& frame : error.frames()) text += "  while: " + safe_lines(frame) + "\n";
+  return text;
+}
+
+int exit_code_of(const Error& error, const FailureOptions& options) {
+  if (const auto* with_code = dynamic_cast<const ExitError*>(&error)) return with_code->exit_code();
+  return error.kind() == ErrorKind::usage ? options.usage_code : options.failure_code;
+}
+
 }  // namespace
 
-Failure render_failure(const std::exception& failure, int failure_code, int usage_code, int signal) {
+Failure render_failure(const std::exception& failure, const FailureOptions& options) {
   const auto* error = dynamic_cast<const Error*>(&failure);
-  if (!error) return {"imgb: " + safe_lines(failure.what()) + "\n", failure_code};
-  if (error->kind() == ErrorKind::cancelled && (signal || error->message().empty()))
-    return {signal ? "imgb: stopped\n" : "", signal ? 128 + signal : failure_code};
-  Failure shown{{}, error->kind() == ErrorKind::usage ? usage_code : failure_code};
-  if (const auto* with_code = dynamic_cast<const ExitError*>(error)) shown.exit_code = with_code->exit_code();
+  if (!error) return {"imgb: " + safe_lines(failure.what()) + "\n", options.failure_code};
+  if (error->kind() == ErrorKind::cancelled && options.signal) return {"imgb: stopped\n", 128 + options.signal};
+  if (error->kind() == ErrorKind::cancelled && error->message().empty()) return {"", options.failure_code};
+  Failure shown{{}, exit_code_of(*error, options)};
   if (const auto* at_source = dynamic_cast<const DockerfileError*>(error)) shown.text += render_snippet(*at_source);
   shown.text += "imgb: " + safe_lines(error->what()) + "\n";
+  if (options.debug) shown.text += details(*error);
   if (error->kind() == ErrorKind::internal) shown.text += "this is a bug in imgb\n";
   if (!error->hint().empty()) shown.text += "hint: " + safe_lines(error->hint()) + "\n";
   return shown;

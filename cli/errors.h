@@ -22,8 +22,11 @@ struct Failure {
   int exit_code = 1;
 };
 
-/// `failure_code` and `usage_code` are the command's (docker run uses 125 for both); `signal` is the one that stopped
-/// us, or 0.
-Failure render_failure(const std::exception& failure, int failure_code, int usage_code, int signal);
+struct FailureOptions {
+  int failure_code = 1, usage_code = 2;  ///< The command's: docker run uses 125 for both.
+  int signal = 0;                        ///< That stopped us; 0: none.
+  bool debug = false;                    ///< Adds kind and frames, one per line.
+};
+Failure render_failure(const std::exception& failure, const FailureOptions& options);
 
 }  // namespace imgb

@@ -70,7 +70,7 @@ int run_verb(const Typed& typed, Globals globals, std::optional<CliEnv>& env) {
 
 int run_program(std::span<const std::string> words) {
   std::optional<CliEnv> env;
-  int failure_code = 1, usage_code = 2;
+  FailureOptions options;
   try {
     Globals globals;
     Flags flags;
@@ -85,12 +85,13 @@ int run_program(std::span<const std::string> words) {
       return help ? 0 : 2;
     }
     Typed typed = find_typed(std::move(rest));
-    failure_code = typed.command->failure_code;
-    usage_code = typed.command->usage_code;
+    options.failure_code = typed.command->failure_code;
+    options.usage_code = typed.command->usage_code;
     return run_verb(typed, std::move(globals), env);
   } catch (const std::exception& e) {
     if (env) env->close_screen();
-    Failure failure = render_failure(e, failure_code, usage_code, env ? env->stop_signal() : 0);
+    if (env) options.signal = env->stop_signal(), options.debug = env->globals().debug;
+    Failure failure = render_failure(e, options);
     write_error_text(failure.text);
     return failure.exit_code;
   }

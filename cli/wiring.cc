@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "sandbox/rootless.h"
 
 namespace imgb {
 
@@ -12,7 +13,9 @@ ImageWiring::ImageWiring(CliEnv& env)
               [&env](std::string text) { env.progress().warn(std::move(text)); }),
       registry_(env.store(), access_),
       snapshots_(env.store()),
-      source_(env.store(), snapshots_, registry_, ImageSource::Names::of_store) {}
+      source_(env.store(), snapshots_, registry_, ImageSource::Names::of_store) {
+  if (auto warning = rootless_warning()) env.progress().warn(*warning);
+}
 
 LocalImage ImageWiring::obtain(CliEnv& env, const std::string& typed, const Platform& platform, PullPolicy policy,
                                LayerNeed need) {

@@ -81,6 +81,8 @@ class Sandbox {
   /// Runs to the end with stdout and stderr going to `output`, in this thread, as they come (RUN). Never waits for the
   /// end of a pipe that something else may hold.
   StepResult run(const StepSpec& spec, Sink& output, std::stop_token stop);
+  /// The ports of the host that lead into the isolated network, free ones filled in; none before it is there.
+  std::vector<PortForward> forwards() const;
   /// Warnings for the user: what this host lacks and what was done instead. Each is said once.
   std::vector<std::string> take_warnings();
 

@@ -222,6 +222,11 @@ StepResult Sandbox::run(const StepSpec& spec, Sink& output, std::stop_token stop
   return result;
 }
 
+std::vector<PortForward> Sandbox::forwards() const {
+  std::lock_guard hold(state_->network_mutex);
+  return state_->network ? state_->network->forwards() : std::vector<PortForward>();
+}
+
 std::vector<std::string> Sandbox::take_warnings() {
   std::lock_guard hold(state_->mutex);
   return std::move(state_->warnings);
