@@ -34,10 +34,7 @@ class BuildRun {
     unsigned jobs = request_.jobs ? request_.jobs : std::max(4u, std::thread::hardware_concurrency());
     run_graph(
         graph(), jobs, [this](std::size_t task, std::stop_token token) { work(task, std::move(token)); },
-        [this](std::size_t task) {
-          if (task < outcomes_.size()) ++(outcomes_[task]->cached ? cached_ : run_);
-        },
-        stop);
+        [this](std::size_t task) { apply(task); }, stop);
     services_.save_contexts();
     return assemble(stop);
   }
@@ -48,6 +45,13 @@ class BuildRun {
     const BuildStep* step;
     std::size_t number() const { return static_cast<std::size_t>(step - stage->steps.data()); }
   };
+
+  /// The task's own result now stands for the one below it in the same stage, which nobody asks for again.
+  void apply(std::size_t task) {
+    if (task >= outcomes_.size()) return;
+    ++(outcomes_[task]->cached ? cached_ : run_);
+    if (after_[task] && tasks_[task].number() > 0) after_[task - 1].reset();
+  }
 
   /// Without a RUN nothing reads the base's bytes before the image is complete: they come beside the steps. A RUN
   /// fetches and unpacks in one stream.

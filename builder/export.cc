@@ -39,6 +39,11 @@ void write_file(const std::filesystem::path& dest, const std::function<void(Sink
   folder.sync();
 }
 
+std::string activity_label(const OutputSpec& output) {
+  if (output.type == OutputSpec::Type::image) return "naming the image";
+  return output.to_stdout() ? "exporting to stdout" : fmt::format("exporting to {}", output.dest.string());
+}
+
 class Export {
  public:
   Export(Store& store, SnapshotStore& snapshots, const ExportedImage& image, const OutputSpec& output,
@@ -70,6 +75,11 @@ class Export {
         throw_error(ErrorKind::internal, "no stream for this output");
     }
   }
+  /// Names land last, when all that they mean is there.
+  void to_store() const {
+    if (image_.names.empty()) store_.images().keep(image_.manifest);
+    for (const Reference& name : image_.names) store_.images().set(name, image_.manifest);
+  }
   void to_folder() const {
     Dir folder = Dir::make_host(output_.dest, 0755);
     if (output_.type == OutputSpec::Type::local) {
@@ -93,12 +103,12 @@ class Export {
 void export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& image, const OutputSpec& output,
                   const Fd& out, std::optional<std::int64_t> source_date_epoch, Progress& progress,
                   std::stop_token stop) {
-  if (output.type == OutputSpec::Type::image) return;  // it is in the store already
-  Activity activity(progress,
-                    output.to_stdout() ? "exporting to stdout" : fmt::format("exporting to {}", output.dest.string()));
+  Activity activity(progress, activity_label(output));
   Export exported(store, snapshots, image, output, source_date_epoch, std::move(stop));
   try {
-    if (output.to_stdout()) {
+    if (output.type == OutputSpec::Type::image) {
+      exported.to_store();
+    } else if (output.to_stdout()) {
       FdSink sink(out.duplicate(), "stdout");
       exported.to(sink);
     } else if (output.type == OutputSpec::Type::local || !output.archive) {

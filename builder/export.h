@@ -23,9 +23,9 @@ struct ExportedImage {
   std::vector<Reference> names;  ///< May be empty.
 };
 
-/// Delivers the image as one `-o` says. Files are written unseen next to `dest` and renamed when complete (V105);
-/// devices, pipes and stdout are streamed. `out` is where "-" goes.
-/// Errors: system (with the path), input (a layer no tool may unpack).
+/// Delivers the image as one `-o` says. `image` gives it its names in the store (or keeps it nameless). Files are
+/// written unseen next to `dest` and renamed when complete (V105); devices, pipes and stdout are streamed. `out` is
+/// where "-" goes. Errors: system (with the path), input (a layer no tool may unpack).
 void export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& image, const OutputSpec& output,
                   const Fd& out, std::optional<std::int64_t> source_date_epoch, Progress& progress,
                   std::stop_token stop);

@@ -22,9 +22,9 @@ class Planner {
  public:
   Planner(const Dockerfile& file, const BuildRequest& request, BaseImageSource& images, Progress& progress,
           std::stop_token stop)
-      : file_(file), request_(request), images_(images), progress_(progress), stop_(std::move(stop)) {
+      : file_(file), names_(file), request_(request), images_(images), progress_(progress), stop_(std::move(stop)) {
     target_platform_ = request.platform.value_or(Platform::host());
-    plan_.target = find_target(file, request.target);
+    plan_.target = names_.find_target(request.target);
     options_.build_args = &request.build_args;
     options_.global = global_scope(file, request.build_args, Platform::host(), target_platform_, request.target);
     options_.escape = file.escape;
@@ -90,6 +90,11 @@ class Planner {
   }
 
   InputId input(Input wanted) {
+    if (const auto* stage = std::get_if<StageInput>(&wanted)) {
+      auto [known, is_new] = stage_inputs_.try_emplace(stage->stage, plan_.inputs.size());
+      if (is_new) plan_.inputs.push_back(wanted);
+      return known->second;
+    }
     auto same = std::find(plan_.inputs.begin(), plan_.inputs.end(), wanted);
     if (same != plan_.inputs.end()) return static_cast<InputId>(same - plan_.inputs.begin());
     plan_.inputs.push_back(std::move(wanted));
@@ -123,7 +128,7 @@ class Planner {
       Platform platform = platform_of(stage);
       if (replaced_.contains(stage)) return context_input(*find_named_context(from.name), platform);
       std::string name = base_name(file_, stage, options_.global);
-      if (auto earlier = find_stage(file_, name, stage)) return input(StageInput{*earlier});
+      if (auto earlier = names_.find(name, stage)) return input(StageInput{*earlier});
       if (name == "scratch") return input(ScratchInput{});
       return outside_input(name, platform);
     });
@@ -132,7 +137,7 @@ class Planner {
   /// COPY --from and mounts: stage, named context or image.
   InputId from_input(std::size_t current, std::string_view from, bool index_counts) {
     if (from.empty()) return input(ContextInput{""});
-    if (auto stage = find_from(file_, from, current, index_counts)) {
+    if (auto stage = names_.find_from(from, current, index_counts)) {
       if (replaced_.contains(*stage)) return base_of(*stage);
       if (!plan_.stages.contains(*stage)) lower_with_needs(*stage);
       return input(StageInput{*stage});
@@ -144,7 +149,7 @@ class Planner {
   /// Lowers `stage` and all it needs, earlier ones first.
   void lower_with_needs(std::size_t stage) {
     if (++depth_ > kMaxTriggerDepth) throw_error(ErrorKind::input, "ONBUILD triggers nest too deeply");
-    auto needed = needed_stages(file_, stage, options_.global, replaced_);
+    auto needed = names_.needed_stages(stage, options_.global, replaced_);
     std::erase_if(needed, [&](std::size_t i) { return plan_.stages.contains(i); });
     resolve_images(needed);
     for (std::size_t i : needed) {
@@ -292,6 +297,7 @@ class Planner {
   }
 
   const Dockerfile& file_;
+  StageNames names_;
   const BuildRequest& request_;
   BaseImageSource& images_;
   Progress& progress_;
@@ -300,6 +306,7 @@ class Planner {
   LowerOptions options_;
   BuildPlan plan_;
   std::set<std::size_t> replaced_;
+  std::map<std::size_t, InputId> stage_inputs_;
   std::map<std::size_t, Environment> environments_;
   std::vector<std::string> declared_args_;
   std::size_t current_ = 0;  ///< The stage that is being lowered.

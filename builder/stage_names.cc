@@ -1,19 +1,13 @@
 #include "builder/stage_names.h"
 
+#include <algorithm>
+
 #include "builder/dockerfile_error.h"
 #include "builder/expand.h"
 #include "core/base/text.h"
 
 namespace imgb {
 namespace {
-
-std::vector<std::string> stage_names(const Dockerfile& file) {
-  std::vector<std::string> names;
-  for (const Stage& stage : file.stages) {
-    if (!stage.name.empty()) names.push_back(stage.name);
-  }
-  return names;
-}
 
 /// Names after --from or mounts' from of one instruction.
 std::vector<std::string_view> froms_of(const Instruction& instruction) {
@@ -27,32 +21,39 @@ std::vector<std::string_view> froms_of(const Instruction& instruction) {
 
 }  // namespace
 
-std::optional<std::size_t> find_stage(const Dockerfile& file, std::string_view name, std::size_t before) {
-  for (std::size_t i = std::min(before, file.stages.size()); i-- > 0;) {
-    if (!file.stages[i].name.empty() && iequals_ascii(file.stages[i].name, name)) return i;
+StageNames::StageNames(const Dockerfile& file) : file_(file) {
+  for (std::size_t i = 0; i < file.stages.size(); ++i) {
+    if (!file.stages[i].name.empty()) by_name_[lower_ascii(file.stages[i].name)].push_back(i);
   }
-  return std::nullopt;
 }
 
-std::size_t find_target(const Dockerfile& file, std::string_view target) {
-  if (target.empty()) return file.stages.size() - 1;
-  if (auto stage = find_stage(file, target, file.stages.size())) return *stage;
-  auto names = stage_names(file);
+std::optional<std::size_t> StageNames::find(std::string_view name, std::size_t before) const {
+  auto stages = by_name_.find(lower_ascii(name));
+  if (stages == by_name_.end()) return std::nullopt;
+  auto next = std::lower_bound(stages->second.begin(), stages->second.end(), before);
+  if (next == stages->second.begin()) return std::nullopt;
+  return *std::prev(next);
+}
+
+std::size_t StageNames::find_target(std::string_view target) const {
+  if (target.empty()) return file_.stages.size() - 1;
+  if (auto stage = find(target, file_.stages.size())) return *stage;
+  std::vector<std::string> names;
+  for (const auto& [name, stages] : by_name_) names.push_back(name);
   auto nearest = find_nearest(target, names);
   throw_error(ErrorKind::input, "target stage {} could not be found{}", go_quote(target),
               nearest ? fmt::format(" (did you mean {}?)", *nearest) : "");
 }
 
-std::optional<std::size_t> find_from(const Dockerfile& file, std::string_view from, std::size_t current,
-                                     bool index_counts) {
+std::optional<std::size_t> StageNames::find_from(std::string_view from, std::size_t current, bool index_counts) const {
   if (auto index = index_counts ? find_unsigned(from) : std::nullopt) {
     if (*index >= current) throw_error(ErrorKind::input, "invalid stage index {}", *index);
     return static_cast<std::size_t>(*index);
   }
-  if (auto stage = find_stage(file, from, current)) return stage;
-  if (find_stage(file, from, file.stages.size())) {
+  if (auto stage = find(from, current)) return stage;
+  if (find(from, file_.stages.size())) {
     throw_error(ErrorKind::input, "cannot {} from stage {}, it needs to be defined before current stage {}",
-                index_counts ? "copy" : "mount", go_quote(from), go_quote(display_name(file, current)));
+                index_counts ? "copy" : "mount", go_quote(from), go_quote(display_name(file_, current)));
   }
   return std::nullopt;
 }
@@ -70,18 +71,18 @@ std::string display_name(const Dockerfile& file, std::size_t stage) {
   return file.stages[stage].name.empty() ? fmt::format("stage-{}", stage) : file.stages[stage].name;
 }
 
-std::set<std::size_t> needed_stages(const Dockerfile& file, std::size_t target, const Environment& global,
-                                    const std::set<std::size_t>& replaced) {
+std::set<std::size_t> StageNames::needed_stages(std::size_t target, const Environment& global,
+                                                const std::set<std::size_t>& replaced) const {
   std::set<std::size_t> needed{target};
   // Stages need earlier ones only, so one pass from the target down sees every reason.
   for (std::size_t i = target + 1; i-- > 0;) {
     if (!needed.contains(i) || replaced.contains(i)) continue;
-    if (auto base = find_stage(file, base_name(file, i, global), i)) needed.insert(*base);
-    for (const Instruction& instruction : file.stages[i].instructions) {
+    if (auto base = find(base_name(file_, i, global), i)) needed.insert(*base);
+    for (const Instruction& instruction : file_.stages[i].instructions) {
       for (std::string_view from : froms_of(instruction)) {
         if (from.empty()) continue;
         bool is_copy = std::holds_alternative<Copy>(instruction.what);
-        auto stage = at_lines(file.source, instruction.lines, [&] { return find_from(file, from, i, is_copy); });
+        auto stage = at_lines(file_.source, instruction.lines, [&] { return find_from(from, i, is_copy); });
         if (stage) needed.insert(*stage);
       }
     }

@@ -17,26 +17,26 @@ TEST(StageNames, UnneededStagesAreNotNeeded) {
   auto f = file(
       "FROM a AS one\nFROM b AS two\nRUN x\nFROM c AS three\nCOPY --from=one /x /\nFROM d AS four\n"
       "RUN --mount=from=three,target=/m y\n");
-  EXPECT_THAT(needed_stages(f, 3, {}, {}), ElementsAre(0, 2, 3));
-  EXPECT_THAT(needed_stages(f, 1, {}, {}), ElementsAre(1));
-  EXPECT_THAT(needed_stages(f, 2, {}, {2}), ElementsAre(2)) << "a named context stands for the stage";
+  EXPECT_THAT(StageNames(f).needed_stages(3, {}, {}), ElementsAre(0, 2, 3));
+  EXPECT_THAT(StageNames(f).needed_stages(1, {}, {}), ElementsAre(1));
+  EXPECT_THAT(StageNames(f).needed_stages(2, {}, {2}), ElementsAre(2)) << "a named context stands for the stage";
 }
 
 TEST(StageNames, CopyCountsStagesByIndexMountsDoNot) {
   auto f = file("FROM a\nFROM b AS two\nFROM c\n");
-  EXPECT_EQ(find_from(f, "0", 2, true), 0u);
-  EXPECT_EQ(find_from(f, "0", 2, false), std::nullopt);
-  EXPECT_EQ(find_from(f, "TWO", 2, true), 1u);
-  EXPECT_THROW(find_from(f, "2", 2, true), Error);
-  EXPECT_THROW(find_from(f, "two", 1, true), Error);
+  EXPECT_EQ(StageNames(f).find_from("0", 2, true), 0u);
+  EXPECT_EQ(StageNames(f).find_from("0", 2, false), std::nullopt);
+  EXPECT_EQ(StageNames(f).find_from("TWO", 2, true), 1u);
+  EXPECT_THROW(StageNames(f).find_from("2", 2, true), Error);
+  EXPECT_THROW(StageNames(f).find_from("two", 1, true), Error);
 }
 
 TEST(StageNames, TargetIsFoundInAnyCaseAndSuggested) {
   auto f = file("FROM a AS builder\nFROM b\n");
-  EXPECT_EQ(find_target(f, ""), 1u);
-  EXPECT_EQ(find_target(f, "Builder"), 0u);
+  EXPECT_EQ(StageNames(f).find_target(""), 1u);
+  EXPECT_EQ(StageNames(f).find_target("Builder"), 0u);
   try {
-    find_target(f, "biulder");
+    StageNames(f).find_target("biulder");
     FAIL();
   } catch (const Error& e) {
     EXPECT_STREQ(e.what(), "target stage \"biulder\" could not be found (did you mean builder?)");
