@@ -8,7 +8,7 @@
 namespace imgb {
 namespace {
 
-constexpr std::size_t kMaxNameBytes = 255;
+constexpr std::size_t kMaxPathBytes = 255;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower_alnum(char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); }
@@ -125,7 +125,8 @@ Reference Reference::parse(std::string_view text) {
   if (!is_path(rest)) refuse(text, "invalid reference format");
   ref.path_ = rest;
   if (ref.domain_ == "docker.io" && rest.find('/') == std::string_view::npos) ref.path_ = "library/" + ref.path_;
-  if (ref.name().size() > kMaxNameBytes) refuse(text, "repository name must not be more than 255 characters");
+  // Of the path alone: the domain may be as long as it likes.
+  if (ref.path_.size() > kMaxPathBytes) refuse(text, "repository name must not be more than 255 characters");
   return ref;
 }
 

@@ -62,6 +62,25 @@ TEST(Reference, WhatIsNoNameIsRefused_V53) {
     EXPECT_THROW(Reference::parse(bad), Error) << bad;
 }
 
+TEST(Reference, TheLimitOfLengthIsThePaths) {
+  std::string path = "a/" + std::string(253, 'b');
+  EXPECT_EQ(Reference::parse("registry.example.com:5000/" + path).path(), path);
+  EXPECT_THROW(Reference::parse("registry.example.com:5000/" + path + "b"), Error);
+  EXPECT_THROW(Reference::parse(std::string(248, 'a')), Error) << "library/ counts, as in Docker";
+}
+
+TEST(Reference, FirstWordsThatAreDomainsOrAreNot) {
+  EXPECT_EQ(Reference::parse("test.com:tag").canonical(), "docker.io/library/test.com:tag");
+  EXPECT_EQ(Reference::parse("localhost").canonical(), "docker.io/library/localhost");
+  EXPECT_EQ(Reference::parse("test:5000/repo").domain(), "test:5000");
+  EXPECT_EQ(Reference::parse("xn--n3h.com/myimage:xn--n3h.com").tag(), "xn--n3h.com");
+  EXPECT_EQ(Reference::parse("foo_bar.com:8080").canonical(), "docker.io/library/foo_bar.com:8080");
+  EXPECT_EQ(Reference::parse("[2001:db8::1]/repo:tag").domain(), "[2001:db8::1]");
+  for (const char* bad : {"[fd00:1:2::3]", "[fe80::1%eth0]:5000/x", "-test.com/x", "test-.com/x", ":justtag",
+                          "@sha256:ff", "foo_bar.com:8080/x", "test.com/Upper", "a/-b", "aa/asdf$$^/aa"})
+    EXPECT_THROW(Reference::parse(bad), Error) << bad;
+}
+
 TEST(Reference, TheDefaultTagIsGivenOnlyWhereNothingPins) {
   EXPECT_EQ(Reference::parse("a").with_default_tag().familiar(), "a:latest");
   EXPECT_EQ(Reference::parse("a:b").with_default_tag().familiar(), "a:b");
