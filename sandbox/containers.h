@@ -92,10 +92,10 @@ class ContainerOwner {
   std::unique_ptr<State> state_;
 };
 
-/// Starts the supervisor: this program again with `argv` (the hidden command and the container's id), in a session of
+/// Starts the supervisor: this program again with `words` (the hidden command and its arguments), in a session of
 /// its own, with /dev/null as stdin, stdout and stderr. Returns when it has said ready(); throws what it said by
 /// failed(), or Error(internal) when it ended without a word.
-void start_supervisor(const std::vector<std::string>& argv);
+void start_supervisor(const std::vector<std::string>& words);
 /// In the supervisor: tells the waiting parent. Once.
 class SupervisorReport {
  public:

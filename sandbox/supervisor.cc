@@ -42,13 +42,14 @@ Fd blocked_signals() {
 
 }  // namespace
 
-void start_supervisor(const std::vector<std::string>& argv) {
+void start_supervisor(const std::vector<std::string>& words) {
   Pipe report = make_pipe();
   Spawn spawn;
   int self = ::open("/proc/self/exe", O_PATH | O_CLOEXEC);
   if (self < 0) throw_errno("open /proc/self/exe");
   spawn.program = Fd(self);
-  spawn.argv = argv;
+  spawn.argv = {"imgb"};
+  spawn.argv.insert(spawn.argv.end(), words.begin(), words.end());
   for (char** entry = environ; *entry; ++entry) spawn.env.emplace_back(*entry);
   spawn.fds = {{kReportFd, report.write.get()}};
   spawn.die_with_parent = false;
@@ -73,6 +74,7 @@ void SupervisorReport::ready() {
 }
 
 void SupervisorReport::failed(const Error& error) {
+  if (!to_parent_) return;  // the parent has gone with "ready"; the container's state tells the rest
   write_all(to_parent_, fmt::format("{} {}", static_cast<int>(error.kind()), error.what()), "the report");
   to_parent_.reset();
 }
