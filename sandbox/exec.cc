@@ -55,7 +55,7 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   host.apparmor_profile = find_apparmor_profile();
   host.selinux_label = find_selinux_label();
   ProcessPlan process = make_process_plan(spec, host);
-  std::string filter = spec.security == Security::insecure ? std::string() : compile_seccomp(process.capabilities);
+  std::string filter = spec.security == Security::insecure ? std::string() : seccomp_filter(process.capabilities);
   std::string plan = render_for_stub(process, static_cast<std::uint64_t>(namespaces), filter);
 
   SocketPair sockets = make_control_sockets();

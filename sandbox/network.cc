@@ -157,7 +157,9 @@ PrivateNetwork PrivateNetwork::create(int user_namespace, const std::vector<Port
     state->helper.reset();
     if (!state->start_slirp(*program, user_namespace, false))
       throw Error(ErrorKind::unsupported, "slirp4netns does not start on this host")
-          .set_hint("/dev/net/tun must be there and usable; or use --network=host or --network=none");
+          .set_hint(
+              "it opens /dev/net/tun: modprobe tun, and for ordinary users chmod 0666 /dev/net/tun; or use "
+              "--network=host or --network=none");
   }
   for (const PortForward& port : ports) state->forward(port);
   return PrivateNetwork(std::move(state));

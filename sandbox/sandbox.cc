@@ -85,6 +85,7 @@ struct Sandbox::State {
   std::string apparmor, selinux;
   std::vector<std::string> warnings;
   std::set<std::string> warned;
+  std::jthread warming;  // last: it uses the others
 
   void warn(std::string text) {
     if (warned.insert(text).second) warnings.push_back(std::move(text));
@@ -121,7 +122,7 @@ struct Sandbox::State {
   std::shared_ptr<const std::string> filter(std::uint64_t capabilities) {
     std::lock_guard hold(mutex);
     auto& known = filters[capabilities];
-    if (!known) known = std::make_shared<const std::string>(compile_seccomp(capabilities));
+    if (!known) known = std::make_shared<const std::string>(seccomp_filter(capabilities));
     return known;
   }
 
@@ -207,7 +208,18 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
 Sandbox::Sandbox(SandboxOptions options) : state_(std::make_unique<State>(std::move(options))) {}
 Sandbox::~Sandbox() = default;
 
-void Sandbox::warm_up(Security security, NetworkMode) { state_->spawner(security); }
+void Sandbox::warm_up(Security security, NetworkMode network) {
+  std::lock_guard hold(state_->network_mutex);
+  if (state_->warming.joinable()) return;
+  state_->warming = std::jthread([state = state_.get(), security, network] {
+    try {
+      state->spawner(security);
+      if (network == NetworkMode::isolated) state->private_network();
+    } catch (const std::exception&) {
+      return;  // whoever starts a step tries again, and is told
+    }
+  });
+}
 
 Running Sandbox::start(const StepSpec& spec, const StepIo& io) { return Running(state_->launch(spec, io)); }
 

@@ -103,6 +103,10 @@ TEST(Seccomp, CapabilitiesOpenTheirCalls) {
     EXPECT_TRUE(std::binary_search(administrator.begin(), administrator.end(), name)) << name;
 }
 
+TEST(Seccomp, TheReadyFilterIsTheCompiledOne) {
+  EXPECT_EQ(seccomp_filter(default_capabilities()), compile_seccomp(default_capabilities()));
+}
+
 TEST(Seccomp, CompilesToTheSameProgramEachTime) {
   std::string program = compile_seccomp(default_capabilities());
   EXPECT_EQ(program.size() % 8, 0u);
