@@ -66,7 +66,7 @@ void CopyPlanner::make_folders(const RootedPath& path) {
   FileMeta meta{.type = FileType::directory, .mode = 0755, .mtime = options_.now};
   if (options_.mode && options_.mode->is_octal()) meta.mode = options_.mode->octal() & 0777;
   if (options_.owner) std::tie(meta.uid, meta.gid) = *options_.owner;
-  plan_.insert_or_assign(path, PlannedEntry{.meta = std::move(meta), .fresh = true, .implied = true});
+  plan_.insert_or_assign(path, PlannedEntry{.meta = std::move(meta), .fresh = true});
 }
 
 /// Metadata as it lands: --chown for everything, --chmod for all but symlinks.
@@ -212,7 +212,6 @@ void CopyPlanner::settle_hard_links() {
 
 CopyPlan CopyPlanner::take() {
   settle_hard_links();
-  if (options_.omit_implied) std::erase_if(plan_, [](const auto& entry) { return entry.second.implied; });
   return std::move(plan_);
 }
 
