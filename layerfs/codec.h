@@ -33,7 +33,7 @@ Compression sniff_compression(std::span<const std::byte> start);
 std::unique_ptr<Source> make_sniffing_decompressor(Source& from);
 
 // One wrapper file per library; make_compressor and make_decompressor choose.
-std::unique_ptr<Compressor> make_igzip_compressor(int level, Sink& into);  ///< 1 to 3
+std::unique_ptr<Compressor> make_igzip_compressor(int level, Sink& into);  ///< 1 or 2
 std::unique_ptr<Compressor> make_zlib_compressor(int level, Sink& into);
 std::unique_ptr<Compressor> make_zstd_compressor(int level, Sink& into);
 std::unique_ptr<Source> make_igzip_decompressor(Source& from);

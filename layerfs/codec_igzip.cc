@@ -1,8 +1,7 @@
-// igzip (libisal). Its body functions are chosen by CPU, but all that use the CRC32 instruction as hash (every x86-64
-// since 2008, every 64-bit ARM server) find the same matches at levels 1 and 2: docs/formats.md says what was compared.
+// igzip (libisal). Its body functions are chosen by CPU; those that hash with the CRC32 instruction (x86-64 with
+// SSE 4.2) give the same bytes at levels 1 and 2. docs/formats.md says what was compared.
 #include <isa-l/igzip_lib.h>
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -19,9 +18,7 @@ std::uint8_t* raw(std::byte* bytes) { return reinterpret_cast<std::uint8_t*>(byt
 class IgzipCompressor : public Compressor {
  public:
   IgzipCompressor(int level, Sink& into) : into_(into), out_(kChunkBytes) {
-    static constexpr std::array<std::size_t, 4> kLevelBytes{0, ISAL_DEF_LVL1_DEFAULT, ISAL_DEF_LVL2_DEFAULT,
-                                                            ISAL_DEF_LVL3_DEFAULT};
-    level_buffer_.resize(kLevelBytes.at(static_cast<std::size_t>(level)));
+    level_buffer_.resize(level == 1 ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL2_DEFAULT);
     isal_deflate_init(stream_.get());
     stream_->level = static_cast<std::uint32_t>(level);
     stream_->level_buf = level_buffer_.data();

@@ -33,8 +33,20 @@ void set_time(const Fd& file, FileTime mtime, std::string_view what) {
   if (::futimens(file.get(), times) < 0) throw_errno("set time of {}", printable(what));
 }
 
+/// An id that this user namespace does not map cannot be on disk; it stays in the table of contents.
+bool is_unmapped_id(int error) { return error == EINVAL; }
+
 void set_owner(const Fd& file, const FileMeta& meta, std::string_view what) {
-  if (::fchown(file.get(), meta.uid, meta.gid) < 0) throw_errno("set owner of {}", printable(what));
+  if (::fchown(file.get(), meta.uid, meta.gid) < 0 && !is_unmapped_id(errno))
+    throw_errno("set owner of {}", printable(what));
+}
+
+void set_owner(const Dir& parent, std::string_view name, const FileMeta& meta) {
+  try {
+    parent.set_owner(name, meta.uid, meta.gid);
+  } catch (const SystemError& e) {
+    if (!is_unmapped_id(e.errno_value())) throw;
+  }
 }
 
 void set_mode(const Fd& file, std::uint32_t mode, std::string_view what) {
@@ -109,7 +121,7 @@ void UpperWriter::make_special(const RootedPath& path, const FileMeta& meta) {
       throw;
     }
   }
-  parent.set_owner(path.name(), meta.uid, meta.gid);
+  set_owner(parent, path.name(), meta);
   if (meta.type != FileType::symlink) parent.set_mode(path.name(), meta.mode);
   parent.set_mtime(path.name(), meta.mtime);
 }

@@ -13,6 +13,7 @@
 
 #include "core/base/error.h"
 #include "layerfs/toc_store.h"
+#include "tests/support/tar_forger.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tree_builder.h"
 
@@ -133,6 +134,32 @@ TEST_F(SnapshotTest, UnpacksAStackAsAnOverlayShowsIt) {
               ElementsAre("/etc 750 1:2 7", "/etc/a 4755 5:6 9 a", "/etc/c 4755 5:6 9 a", "/etc/new 644 0:0 3 n",
                           "/null 600 0:0 0 c 259", "/old 755 0:0 0", "/old/y 644 0:0 0 ", "/s 777 0:0 0 -> etc"));
   EXPECT_TRUE(snapshots.has(std::vector{base, top}));
+}
+
+TEST_F(SnapshotTest, HostileLayersUnpackInsideTheirFolder) {
+  TempDir outside;
+  std::string canary = outside.path().string(), victim = canary + "/victim";
+  write(victim, "alive");
+  ::chmod(victim.c_str(), 0600);
+  TarForger tar;
+  tar.symlink("a", canary).file("a/pwn", "x");                                // V3
+  tar.symlink("f", victim).add({.name = "f", .data = "new", .mode = 06777});  // V9
+  tar.symlink("l", victim).hard_link("h", "l").file("h", "data");             // V4
+  tar.dir("d").file("d/old").file("d").dir("d");                              // V17
+  tar.symlink("w", canary).file("w/.wh.victim").file("w/.wh..wh..opq");       // V6
+  tar.file("/absolute", "y");                                                 // V2
+  Descriptor blob = write_blob(store.blobs(), tar.finish(), std::string(media_type::kOciLayer));
+  std::string name = ensure({Layer{blob, DiffId{Digest::of(tar.finish())}}})[0];
+  Dir root = snapshots.folder().open_dir(name);
+  EXPECT_EQ(root.read_file(canary + "/pwn", 10), "x");
+  EXPECT_EQ(root.stat("f").mode, 06777u);
+  EXPECT_EQ(root.read_file("h", 10), "data");
+  EXPECT_EQ(root.read_link("l"), victim);
+  EXPECT_TRUE(root.open_dir("d").list().empty());
+  EXPECT_EQ(root.read_file("absolute", 10), "y");
+  EXPECT_EQ(outside.dir().list().size(), 1u);
+  EXPECT_EQ(outside.dir().read_file("victim", 10), "alive");
+  EXPECT_EQ(outside.dir().stat("victim").mode, 0600u);
 }
 
 TEST_F(SnapshotTest, NamesAreShortAndStay) {
