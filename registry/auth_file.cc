@@ -11,7 +11,7 @@ namespace imgb {
 namespace {
 
 using nlohmann::json;
-constexpr std::size_t kMaxAuthFileBytes = 4 * 1024 * 1024;
+constexpr std::size_t kMaxAuthFileBytes = 4ull * 1024 * 1024;
 constexpr std::string_view kHubKey = "https://index.docker.io/v1/";
 
 bool is_hub(std::string_view registry) {
@@ -23,7 +23,7 @@ std::vector<std::string> keys_for(std::string_view registry, std::string_view re
   std::vector<std::string> keys;
   std::string host = is_hub(registry) ? "docker.io" : std::string(registry);
   for (std::string path(repository); !path.empty();) {
-    keys.push_back(host + "/" + path);
+    keys.push_back(fmt::format("{}/{}", host, path));
     std::size_t slash = path.rfind('/');
     path.resize(slash == std::string::npos ? 0 : slash);
   }

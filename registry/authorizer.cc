@@ -7,7 +7,7 @@
 namespace imgb {
 namespace {
 
-constexpr std::size_t kMaxAnswerBytes = 256 * 1024;
+constexpr std::size_t kMaxAnswerBytes = 256ull * 1024;
 
 class CappedText : public Sink {
  public:

@@ -13,7 +13,7 @@ struct TransportOptions {
   /// Fewer than `stall_bytes` moved while we waited this long for the other side: stalled. Time that a slow sink takes
   /// does not count.
   std::chrono::milliseconds stall_timeout{30'000};
-  std::uint64_t stall_bytes = 30 * 1024;
+  std::uint64_t stall_bytes = 30ull * 1024;
   ProxySettings proxies;
   std::string ca_file, ca_folder;  ///< Instead of the system's certificates; SSL_CERT_FILE, SSL_CERT_DIR.
   std::string user_agent = "imgb/" IMGB_VERSION;

@@ -43,7 +43,7 @@ void turn(HttpRequest& request, const Url& to, const Origin& home, const Address
 }  // namespace
 
 ResponseHead exchange(HttpTransport& transport, HttpRequest request, const HttpTransport::OnHead& on_head,
-                      const RedirectRules& rules, std::stop_token stop) {
+                      const RedirectRules& rules, const std::stop_token& stop) {
   const Origin home = request.url.origin;
   std::optional<AddressRule> after;
   for (int hops = 0;; ++hops) {

@@ -19,6 +19,6 @@ struct RedirectRules {
 /// certificate stay with the first origin, and do not come back when a chain of redirects does (V60). `on_head` hears
 /// of the last answer alone.
 ResponseHead exchange(HttpTransport& transport, HttpRequest request, const HttpTransport::OnHead& on_head,
-                      const RedirectRules& rules, std::stop_token stop);
+                      const RedirectRules& rules, const std::stop_token& stop);
 
 }  // namespace imgb

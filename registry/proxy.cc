@@ -28,7 +28,7 @@ bool in_block(const Address& address, std::string_view cidr) {
   std::size_t slash = cidr.find('/');
   auto network = find_address(cidr.substr(0, slash));
   auto bits = find_unsigned(cidr.substr(slash + 1));
-  if (!network || !bits || network->size != address.size || *bits > static_cast<unsigned>(network->size) * 8) {
+  if (!network || !bits || network->size != address.size || *bits > static_cast<std::uint64_t>(network->size) * 8) {
     return false;
   }
   auto whole = static_cast<std::size_t>(*bits / 8);

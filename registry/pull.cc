@@ -37,7 +37,7 @@ FetchedManifest get_child(RegistryClient& client, const Reference& name, const D
 }  // namespace
 
 PulledImage pull_metadata(RegistryClient& client, const Reference& name, const Platform& platform, BlobStore& store,
-                          Activity* activity, std::stop_token stop) {
+                          Activity* activity, const std::stop_token& stop) {
   FetchedManifest level = client.get_manifest(name, stop);
   write_blob(store, level.bytes, level.descriptor.media_type);
   const Descriptor named = level.descriptor;

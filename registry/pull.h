@@ -23,6 +23,6 @@ struct PulledImage {
 /// not_found when there is none for the platform; unsupported for what is no image, or indexes nested deeper than 4
 /// (V59).
 PulledImage pull_metadata(RegistryClient& client, const Reference& name, const Platform& platform, BlobStore& store,
-                          Activity* activity, std::stop_token stop);
+                          Activity* activity, const std::stop_token& stop);
 
 }  // namespace imgb

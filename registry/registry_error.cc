@@ -9,8 +9,8 @@
 namespace imgb {
 namespace {
 
-constexpr std::size_t kKeptBytes = 16 * 1024;
-constexpr std::uint64_t kReadBytes = 64 * 1024;
+constexpr std::size_t kKeptBytes = 16ull * 1024;
+constexpr std::uint64_t kReadBytes = 64ull * 1024;
 constexpr std::size_t kShownBytes = 1024;
 
 std::string_view reason_of(int status) {

@@ -7,7 +7,7 @@
 
 namespace imgb {
 
-inline constexpr std::size_t kMaxHeaderBytes = 64 * 1024;
+inline constexpr std::size_t kMaxHeaderBytes = 64ull * 1024;
 
 /// Reads a response's header lines one by one, as they come off the wire. Pure.
 ///

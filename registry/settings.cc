@@ -14,9 +14,9 @@ namespace imgb {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint64_t kMaxFileBytes = 4 * 1024 * 1024;
+constexpr std::uint64_t kMaxFileBytes = 4ull * 1024 * 1024;
 constexpr std::chrono::milliseconds kHelperLimit{30'000};
-constexpr std::size_t kMaxHelperBytes = 64 * 1024;
+constexpr std::size_t kMaxHelperBytes = 64ull * 1024;
 
 std::string value(const Environment& env, const std::string& name) {
   auto found = env.find(name);

@@ -9,8 +9,8 @@
 namespace imgb {
 namespace {
 
-constexpr std::size_t kMaxTokenAnswerBytes = 256 * 1024;
-constexpr std::size_t kMaxTokenBytes = 48 * 1024;
+constexpr std::size_t kMaxTokenAnswerBytes = 256ull * 1024;
+constexpr std::size_t kMaxTokenBytes = 48ull * 1024;
 
 bool fits_header(std::string_view token) {
   return std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
@@ -32,7 +32,7 @@ Token parse_token(std::string_view json) {
     throw_error(ErrorKind::corrupt, "the token service answered with a token that fits no header");
   }
   if (auto life = answer.find("expires_in"); life != answer.end() && life->is_number_integer()) {
-    token.lifetime = std::chrono::seconds(std::clamp<std::int64_t>(life->get<std::int64_t>(), 60, 24 * 3600));
+    token.lifetime = std::chrono::seconds(std::clamp<std::int64_t>(life->get<std::int64_t>(), 60, 24ll * 3600));
   }
   return token;
 }
