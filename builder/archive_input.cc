@@ -65,11 +65,11 @@ Compression compression_of(Source& raw) {
 std::optional<Layer> find_archive(Store& store, const std::function<std::unique_ptr<Source>()>& open,
                                   const IngestLimits& limits, std::stop_token stop) {
   if (!begins_with_tar(*open())) return std::nullopt;
+  bool as_it_is = has_layer_codec(*open());
+  Compression compression = as_it_is ? compression_of(*open()) : Compression::none;
   auto writer = store.blobs().create();
-  Compression compression = Compression::none;
   auto raw = open();
-  if (has_layer_codec(*open())) {
-    compression = compression_of(*open());
+  if (as_it_is) {
     copy(*raw, *writer);
   } else {
     // No layer is compressed like this: it becomes a plain tar on the way in.

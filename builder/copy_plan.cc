@@ -64,9 +64,9 @@ void CopyPlanner::make_folders(const RootedPath& path) {
   }
   make_folders(path.parent());
   FileMeta meta{.type = FileType::directory, .mode = 0755, .mtime = options_.now};
-  if (options_.mode && options_.mode->is_octal()) meta.mode = options_.mode->octal();
+  if (options_.mode && options_.mode->is_octal()) meta.mode = options_.mode->octal() & 0777;
   if (options_.owner) std::tie(meta.uid, meta.gid) = *options_.owner;
-  plan_.insert_or_assign(path, PlannedEntry{.meta = std::move(meta), .fresh = true});
+  plan_.insert_or_assign(path, PlannedEntry{.meta = std::move(meta), .fresh = true, .implied = true});
 }
 
 /// Metadata as it lands: --chown for everything, --chmod for all but symlinks.
@@ -212,6 +212,7 @@ void CopyPlanner::settle_hard_links() {
 
 CopyPlan CopyPlanner::take() {
   settle_hard_links();
+  if (options_.omit_implied) std::erase_if(plan_, [](const auto& entry) { return entry.second.implied; });
   return std::move(plan_);
 }
 

@@ -33,6 +33,7 @@ struct PlannedEntry {
   const std::string* text = nullptr;            ///< ... or the bytes themselves (heredocs).
   std::size_t input = 0;                        ///< Which tree or archive: the number the caller gave.
   bool fresh = false;                           ///< Nothing was there before.
+  bool implied = false;                         ///< A parent folder made on the way.
 };
 /// Ascending order of path bytes, as LayerWriter wants them.
 using CopyPlan = std::map<RootedPath, PlannedEntry>;
@@ -41,6 +42,9 @@ struct PlaceOptions {
   std::optional<std::pair<std::uint32_t, std::uint32_t>> owner;  ///< --chown, resolved.
   std::optional<ModeChange> mode;                                ///< --chmod
   FileTime now = 0;                                              ///< For what is made anew.
+  /// --link: parent folders that were made on the way are not named in the layer, so that a folder below it (/tmp!)
+  /// keeps its mode and owner.
+  bool omit_implied = false;
 };
 
 /// Collects what one instruction puts on top of `below`. Later things replace earlier ones, as BuildKit does it: one

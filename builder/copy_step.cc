@@ -104,6 +104,7 @@ class CopyRun {
     TreeView below = copy_.link ? TreeView() : services_.view(below_, activity_, stop_);
     PlaceOptions options{.owner = owner_, .mode = {}, .now = services_.new_file_time()};
     if (!copy_.chmod.empty()) options.mode = ModeChange::parse(copy_.chmod);
+    options.omit_implied = copy_.link && !options.owner && !options.mode;
     CopyPlanner planner(std::move(below), std::move(options));
     for (const Placed& source : order_) place(planner, source);
     for (const CopyHeredoc& heredoc : copy_.heredocs) {

@@ -18,6 +18,16 @@ std::string pairs_text(std::string_view name, std::span<const NamedValue> pairs)
 /// Go's %v of a list of strings.
 std::string list_text(std::span<const std::string> items) { return fmt::format("[{}]", join(items, " ")); }
 
+/// Go's %q of an integer: a character literal.
+std::string quoted_character(std::int64_t code) {
+  constexpr std::string_view kEscapes = "abtnvfr";  // of 7 to 13
+  if (code >= 7 && code <= 13) return fmt::format("'\\{}'", kEscapes[static_cast<std::size_t>(code - 7)]);
+  if (code < 0x20 || code == 0x7f) return fmt::format("'\\x{:02x}'", code);
+  if (code == '\'' || code == '\\') return fmt::format("'\\{}'", static_cast<char>(code));
+  if (code < 0x7f) return fmt::format("'{}'", static_cast<char>(code));
+  return fmt::format("'\\u{:04x}'", code);
+}
+
 }  // namespace
 
 std::string history_env(std::span<const NamedValue> pairs) { return pairs_text("ENV", pairs); }
@@ -40,9 +50,13 @@ std::string history_volume(std::span<const std::string> paths) { return "VOLUME 
 std::string history_shell(std::span<const std::string> argv) { return "SHELL " + list_text(argv); }
 
 std::string history_healthcheck(const HealthcheckInstruction& check) {
-  return fmt::format("HEALTHCHECK {{Test:{} Interval:{} Timeout:{} StartPeriod:{} StartInterval:{} Retries:{}}}",
-                     list_text(check.test), render_go_duration(check.interval), render_go_duration(check.timeout),
-                     render_go_duration(check.start_period), render_go_duration(check.start_interval), check.retries);
+  auto duration = [](std::int64_t nanoseconds) { return go_quote(render_go_duration(nanoseconds)); };
+  std::vector<std::string> test;
+  for (const std::string& word : check.test) test.push_back(go_quote(word));
+  // Go's %q of the struct: the number of retries comes out as the character of that code.
+  return fmt::format("HEALTHCHECK &{{[{}] {} {} {} {} {}}}", join(test, " "), duration(check.interval),
+                     duration(check.timeout), duration(check.start_period), duration(check.start_interval),
+                     quoted_character(check.retries));
 }
 
 std::string history_run(std::span<const NamedValue> args, std::span<const std::string> argv) {

@@ -56,6 +56,28 @@ Security security_of(const Run& run, const LowerOptions& options) {
   return Security::insecure;
 }
 
+std::string upper_ascii(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+/// Each proxy variable that was given, in both spellings, but for those that an ARG declares.
+std::vector<std::string> proxies_of(const std::map<std::string, std::string>& build_args,
+                                    const RunSurroundings& around) {
+  std::map<std::string, std::string> proxies;
+  for (const auto& [name, value] : build_args) {
+    if (!is_proxy_arg(name)) continue;
+    proxies.try_emplace(lower_ascii(name), value);
+    proxies.try_emplace(upper_ascii(name), value);
+  }
+  for (const auto& [declared, value] : around.args) proxies.erase(declared);
+  std::vector<std::string> entries;
+  for (const auto& [name, value] : proxies) entries.push_back(name + "=" + value);
+  return entries;
+}
+
 RootedPath mount_target(const std::string& written, const RootedPath& workdir) {
   RootedPath target = workdir.join(written);
   if (target.is_root()) throw_error(ErrorKind::input, "invalid mount target {}", go_quote("/"));
@@ -122,10 +144,7 @@ RunStep lower_run(const Run& run, const RunSurroundings& around, const LowerOpti
   };
   step.hostname = arg("BUILDKIT_SANDBOX_HOSTNAME");
   if (step.hostname.empty()) step.hostname = "buildkitsandbox";
-  for (const auto& [name, value] : *options.build_args) {
-    bool declared = std::any_of(around.args.begin(), around.args.end(), [&](const auto& a) { return a.first == name; });
-    if (is_proxy_arg(name) && !declared) step.proxies.push_back(name + "=" + value);
-  }
+  step.proxies = proxies_of(*options.build_args, around);
   MountPlanner mounts(around, options);
   auto expand = [&](const Word& word) { return expand_word(word, around.environment, around.escape); };
   for (const MountSpec& spec : run.mounts) step.mounts.push_back(mounts.plan(resolve_mount(spec, expand)));

@@ -32,7 +32,10 @@ void set_env_entry(std::vector<std::string>& env, const std::string& key, const 
 class Lowering {
  public:
   Lowering(StageStart start, const LowerOptions& options)
-      : options_(options), config_(std::move(start.config)), env_(std::move(start.environment)) {
+      : options_(options),
+        config_(std::move(start.config)),
+        env_(std::move(start.environment)),
+        args_(std::move(start.args)) {
     config_.created.reset();
     adopt_base_environment();
   }
@@ -49,7 +52,8 @@ class Lowering {
       lines_ = instruction.lines;
       at_lines(options_.source, instruction.lines, [&] { apply(instruction); });
     }
-    return {std::move(config_), std::move(env_), std::move(steps_), std::move(warnings_), std::move(trigger_args_)};
+    return {std::move(config_), std::move(env_),      std::move(args_),
+            std::move(steps_),  std::move(warnings_), std::move(trigger_args_)};
   }
 
  private:

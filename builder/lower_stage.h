@@ -16,6 +16,7 @@ namespace imgb {
 struct StageStart {
   ImageConfig config;       ///< Of the base; history and diff_ids included. OnBuild still in it.
   Environment environment;  ///< Variables that the parent stage left (its ARGs too); empty for an image.
+  std::vector<std::pair<std::string, std::string>> args;  ///< ARGs that the parent stage declared, for history.
 };
 
 /// What lowering needs to know of the build.
@@ -36,6 +37,7 @@ struct LowerOptions {
 struct LoweredStage {
   ImageConfig config;
   Environment environment;
+  std::vector<std::pair<std::string, std::string>> args;
   std::vector<BuildStep> steps;  ///< Labels and places are not set yet; `label` holds the instruction's text.
   std::vector<std::string> warnings;
   std::vector<std::string> declared_args;  ///< By triggers.

@@ -215,14 +215,14 @@ class Planner {
 
   StageStart start_of(InputId base) {
     if (const auto* stage = std::get_if<StageInput>(&plan_.inputs[base])) {
-      return {plan_.stages.at(stage->stage).config, environments_.at(stage->stage)};
+      return {plan_.stages.at(stage->stage).config, environments_.at(stage->stage), args_.at(stage->stage)};
     }
     if (std::holds_alternative<ImageInput>(plan_.inputs[base])) {
-      StageStart start{plan_.images.at(base).config, {}};
+      StageStart start{plan_.images.at(base).config, {}, {}};
       fit_history(start.config);
       return start;
     }
-    return {scratch_config(target_platform_), {}};
+    return {scratch_config(target_platform_), {}, {}};
   }
 
   void lower(std::size_t index) {
@@ -249,6 +249,7 @@ class Planner {
     stage.steps = std::move(lowered.steps);
     finish_steps(stage);
     environments_[index] = std::move(lowered.environment);
+    args_[index] = std::move(lowered.args);
     std::move(lowered.warnings.begin(), lowered.warnings.end(), std::back_inserter(plan_.warnings));
     std::move(lowered.declared_args.begin(), lowered.declared_args.end(), std::back_inserter(declared_args_));
     plan_.stages.emplace(index, std::move(stage));
@@ -308,6 +309,7 @@ class Planner {
   std::set<std::size_t> replaced_;
   std::map<std::size_t, InputId> stage_inputs_;
   std::map<std::size_t, Environment> environments_;
+  std::map<std::size_t, std::vector<std::pair<std::string, std::string>>> args_;
   std::vector<std::string> declared_args_;
   std::size_t current_ = 0;  ///< The stage that is being lowered.
   int depth_ = 0;

@@ -1,6 +1,7 @@
 #include "builder/run_step.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -39,6 +40,32 @@ class LogSink : public Sink {
   static constexpr std::size_t kTailBytes = 16 * 1024;
   Activity& activity_;
   std::string tail_;
+};
+
+/// A heredoc script as a file that can be executed in the step and that is gone with this object. Not on a tmpfs of the
+/// step: those are not executable.
+class ScriptFile {
+ public:
+  ScriptFile(Store& store, const std::string& content, int number)
+      : folder_(store.folder("ingest")), name_(fmt::format("script-{}-{}", ::getpid(), number)) {
+    folder_.remove(name_);
+    write_all(folder_.open_file(name_, O_WRONLY | O_CREAT | O_EXCL, 0755), content, name_);
+    folder_.set_mode(name_, 0755);
+    fd_ = folder_.open_file(name_, O_PATH | O_NOFOLLOW);
+  }
+  ScriptFile(const ScriptFile&) = delete;
+  ~ScriptFile() {
+    try {
+      folder_.remove(name_);
+    } catch (const std::exception&) {  // prune finds it
+    }
+  }
+  int fd() const { return fd_.get(); }
+
+ private:
+  Dir folder_;
+  std::string name_;
+  Fd fd_;
 };
 
 std::string_view name_of(NetworkMode mode) {
@@ -109,9 +136,13 @@ class RunRun {
     std::reverse(lower.begin(), lower.end());  // top first
     spec.root = {&services_.tools.snapshots.folder(), std::move(lower), scratch.upper(), scratch.work()};
     spec.user = resolve_run_user(run_.user, below_, services_, activity_, stop_);
+    if (std::vector<std::uint32_t>& groups = spec.user.groups; !std::ranges::binary_search(groups, spec.user.gid)) {
+      groups.insert(std::ranges::upper_bound(groups, spec.user.gid), spec.user.gid);  // as container runtimes do
+    }
     if (run_.script) {
+      script_.emplace(services_.tools.store, run_.script->content, activity_.number());
       RootedPath at = RootedPath::clean(kPipes).child(run_.script->name);
-      spec.mounts.push_back(SecretFile{.target = at, .content = run_.script->content, .mode = 0555});
+      spec.mounts.push_back(BindMount{.source_fd = script_->fd(), .target = at});
     }
     std::move(mounts.mounts.begin(), mounts.mounts.end(), std::back_inserter(spec.mounts));
     spec.argv = run_.argv;
@@ -159,6 +190,7 @@ class RunRun {
   StepServices& services_;
   Activity& activity_;
   std::stop_token stop_;
+  std::optional<ScriptFile> script_;
 };
 
 }  // namespace

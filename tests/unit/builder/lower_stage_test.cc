@@ -106,8 +106,8 @@ TEST(LowerStage, ProxiesReachRunsUndeclared) {
   Lowered lowered;
   lowered.build_args = {{"http_proxy", "http://p"}, {"OTHER", "x"}};
   auto stage = lowered("RUN a\nARG http_proxy\nRUN b\n");
-  EXPECT_THAT(run_of(stage, 0).proxies, ElementsAre("http_proxy=http://p"));
-  EXPECT_TRUE(run_of(stage, 1).proxies.empty());
+  EXPECT_THAT(run_of(stage, 0).proxies, ElementsAre("HTTP_PROXY=http://p", "http_proxy=http://p"));
+  EXPECT_THAT(run_of(stage, 1).proxies, ElementsAre("HTTP_PROXY=http://p"));
   EXPECT_THAT(run_of(stage, 1).env, ::testing::Contains("http_proxy=http://p"));
 }
 
