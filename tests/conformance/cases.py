@@ -88,7 +88,7 @@ case("chmod-symbolic", "FROM base\nCOPY --chmod=u=rwX,go=rX dir run.sh secret /d
 case("chmod-plus-x", "FROM base\nCOPY --chmod=+x a.txt /d/\n", TREE)
 case("chmod-bad", "FROM base\nCOPY --chmod=9z a.txt /d/\n", TREE, says="chmod")
 LINK = "Docker without its containerd store copies --link like any other; imgb makes the independent layer that --link promises"
-case("link-flag", "FROM base\nCOPY --link a.txt /opt/real/f\nCOPY --link dir /var/lib/data\n", TREE, differs=LINK)
+case("link-flag", "FROM base\nCOPY --link a.txt /opt/real/f\nCOPY --link dir /var/lib/data\n", TREE)
 case("link-through-link", "FROM base\nCOPY --link a.txt /opt/link/f\n", TREE, differs=LINK)
 case("parents", "FROM base\nCOPY --parents dir/sub/deep a.txt /p/\n", TREE, differs=PARENTS)
 case("parents-pivot", "FROM base\nCOPY --parents ./dir/./sub/deep /p/\n", TREE, differs=PARENTS)
@@ -141,7 +141,7 @@ case("arg-global-not-in-stage", "ARG G=1\nFROM base\nRUN echo \"[$G]\" > /n\n")
 # --- variables ---
 case("expand-forms", "FROM base\nENV A=val E=\nLABEL a=$A b=${A} c=${X:-d} d=${X-d} e=${E:-d} f=${E-d} g=${A:+alt} h=${X:+alt} i=\"${E+set}\" j=\\$A k='$A' l=\"$A\\\"q\" m=${A#v} n=${A%l} o=${A/a/o} p=$A-$A q=$$ r=a$ s=${A:+${X:-deep}}\n")
 case("expand-strip", "FROM base\nENV P=/a/b/c.tar.gz\nLABEL a=${P#*/} b=${P##*/} c=${P%.*} d=${P%%.*} e=${P//\\//-} f=${P/b/B} g=${P#no} h=${P%%/*}\n")
-case("expand-required", "FROM base\nLABEL a=${NOPE:?is needed}\n", says="NOPE: is needed")
+case("expand-required", "FROM base\nLABEL a=${NOPE:?missing}\n", says="NOPE: missing")
 case("expand-bad", "FROM base\nLABEL a=${A\n", says="}")
 case("expand-same-line", "FROM base\nENV a=1\nENV a=2 b=$a\nRUN echo $a $b > /f\n")
 case("expand-places", "FROM base\nENV D=/x U=app P=90\nWORKDIR $D/w\nEXPOSE $P\nUSER $U\nVOLUME $D\nSTOPSIGNAL SIG${Z:-USR1}\n")
