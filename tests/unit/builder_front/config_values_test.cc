@@ -76,7 +76,7 @@ TEST(History, ReadsAsBuildKitWritesIt) {
   check.start_interval = 100'000'000;
   check.retries = 5;
   EXPECT_EQ(history_healthcheck(check),
-            "HEALTHCHECK {Test:[CMD-SHELL x] Interval:1s Timeout:10s StartPeriod:3s StartInterval:100ms Retries:5}");
+            R"(HEALTHCHECK &{["CMD-SHELL" "x"] "1s" "10s" "3s" "100ms" '\x05'})");
 }
 
 }  // namespace
