@@ -23,7 +23,7 @@ class Inspect : public Verb {
   int run(CliEnv& env) override {
     Platform platform = platform_.empty() ? Platform::host() : Platform::parse(platform_);
     Json all = Json::array();
-    for (const std::string& name : names_) all.push_back(inspect_json(get_local_image(env.store(), name, platform)));
+    for (const std::string& name : names_) all.push_back(describe_one(env.store(), name, platform));
     if (format_.empty()) {
       env.print_line(all.dump(4, ' ', false, Json::error_handler_t::replace));
       return 0;

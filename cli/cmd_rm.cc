@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/container_run.h"
 #include "core/base/error.h"
 #include "sandbox/containers.h"
 
@@ -30,8 +31,10 @@ class Rm : public Verb {
               .set_hint("stop it first, or use --force");
         stop_container(containers, container, 0);
       }
-      // With --rm the container's own process removes it as well.
-      containers.remove(container.config.id);
+      if (container.config.remove_when_done)
+        remove_ended(containers, container.config.id);  // its own process may be first
+      else
+        containers.remove(container.config.id);
       return true;
     } catch (const Error& e) {
       if (e.kind() == ErrorKind::not_found && force_) return false;

@@ -34,10 +34,10 @@ class RunContainer : public Verb {
     try {
       exit_code = run_attached(env, containers, container);
     } catch (...) {
-      if (remove_) containers.remove(container.config.id);
+      if (remove_) remove_ended(containers, container.config.id);
       throw;
     }
-    if (remove_) containers.remove(container.config.id);
+    if (remove_) remove_ended(containers, container.config.id);
     return exit_code;
   }
 
@@ -68,9 +68,9 @@ class RunContainer : public Verb {
   int run_detached(CliEnv& env, const Containers& containers, const Container& container) const {
     env.close_screen();
     try {
-      start_supervisor({"__supervise", env.root().string(), container.config.id});
+      start_supervisor({"imgb", "__supervise", env.root().string(), container.config.id});
     } catch (...) {
-      if (remove_) containers.remove(container.config.id);
+      if (remove_) remove_ended(containers, container.config.id);
       throw;
     }
     env.print_line(container.config.id);

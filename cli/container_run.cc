@@ -36,9 +36,9 @@ struct Joint {
   }
 };
 
-void pass_signals(SignalWatch& watch, Running& running) {
-  watch.forward([&running](int number) {
-    if (number == SIGWINCH)
+void pass_signals(SignalWatch& watch, Running& running, bool tty) {
+  watch.forward([&running, tty](int number) {
+    if (number == SIGWINCH && tty)
       copy_terminal_size(running);
     else if (number != SIGCHLD)
       running.signal(number);
@@ -82,7 +82,7 @@ int run_attached(CliEnv& env, const Containers& containers, const Container& con
     Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), joint.io); });
     for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
     owner.started(running.pid(), sandbox.forwards());
-    pass_signals(watch, running);
+    pass_signals(watch, running, request.tty);
     StepResult result = move_and_wait(running, request, joint, owner);
     watch.forward({});
     owner.exited(result);
@@ -92,6 +92,14 @@ int run_attached(CliEnv& env, const Containers& containers, const Container& con
     watch.forward({});
     owner.failed(describe(e));
     throw;
+  }
+}
+
+void remove_ended(const Containers& containers, const std::string& id) {
+  try {
+    containers.remove(id);
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::not_found && e.kind() != ErrorKind::denied) throw;
   }
 }
 
@@ -121,7 +129,7 @@ int run_supervisor(std::span<const std::string> words) {
     }
     if (container.config.remove_when_done) {
       { ContainerOwner released = std::move(owner); }
-      containers.remove(container.config.id);
+      remove_ended(containers, container.config.id);
     }
     return exit_code;
   } catch (const Error& e) {

@@ -11,6 +11,9 @@ namespace imgb {
 /// code. Failures to start are ExitError: 127 no such command, 126 not executable, 125 the rest.
 int run_attached(CliEnv& env, const Containers& containers, const Container& container);
 
+/// For --rm. Someone else who removes it at the same moment (`imgb rm -f`) does the same work: that is no error.
+void remove_ended(const Containers& containers, const std::string& id);
+
 /// `__supervise ROOT ID`: runs a created container to its end, its output going to its log. One thread at the start.
 int run_supervisor(std::span<const std::string> words);
 

@@ -64,27 +64,24 @@ std::string verb_case(const std::string& prefix, const Command& command) {
                      join(words.all, " ") + " --help", name_of(argument), words.valued);
 }
 
+// clang-format off
 constexpr std::string_view kBegin = R"BASH(# bash completion for imgb
 _imgb_offer() {
   case $1 in
     file) COMPREPLY=($(compgen -f -- "$current")); compopt -o filenames ;;
     folder) COMPREPLY=($(compgen -d -- "$current")); compopt -o filenames ;;
     image) COMPREPLY=($(compgen -W "$(imgb images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null)" -- "$current"))
-      __ltrim_colon_completions "$current" 2>/dev/null ;
-;
-    container) COMPREPLY=($(compgen -W "$(imgb ps -a --format '{{.Names}}' 2>/dev/null)" -- "$current")) ;
-    ;
-    words) COMPREPLY=($(compgen -W "${*:2}" -- "$current")) ;
-    ;
-    esac
-    }  // namespace
+      __ltrim_colon_completions "$current" 2>/dev/null ;;
+    container) COMPREPLY=($(compgen -W "$(imgb ps -a --format '{{.Names}}' 2>/dev/null)" -- "$current")) ;;
+    words) COMPREPLY=($(compgen -W "${*:2}" -- "$current")) ;;
+  esac
+}
 
-    _imgb() {
+_imgb() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   local verb='' flags='' argument='' value='' word
   COMPREPLY=()
-  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}";
-  do
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
       -*) ;;
       *) if [[ -z $verb ]]; then verb=$word; elif [[ $verb == debug ]]; then verb="debug $word"; fi ;;
@@ -104,6 +101,7 @@ constexpr std::string_view kEnd = R"BASH(  esac
 }
 complete -F _imgb imgb
 )BASH";
+// clang-format on
 
 }  // namespace
 

@@ -227,7 +227,9 @@ void stop_container(const Containers& containers, const Container& container, st
   // number.
   Fd init(static_cast<int>(::syscall(SYS_pidfd_open, container.state.init, 0)));
   if (!init || FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive)) return;
-  send(init, container.config.stop_signal);  // the init passes it to the main process
+  // Whoever runs the container passes it to the main process; the init takes orders from nobody else.
+  Fd owner(static_cast<int>(::syscall(SYS_pidfd_open, container.state.supervisor, 0)));
+  if (owner) send(owner, container.config.stop_signal);
   if (!ended_within(init, std::chrono::seconds(timeout_seconds.value_or(container.config.stop_timeout_seconds))))
     send(init, SIGKILL);
   FileLock::take(home, kContainerLockFile,

@@ -99,7 +99,9 @@ void start_supervisor(const std::vector<std::string>& words);
 /// In the supervisor: tells the waiting parent. Once.
 class SupervisorReport {
  public:
-  SupervisorReport();  ///< From the descriptor that start_supervisor gave.
+  /// From the descriptor that start_supervisor gave. Make it first: threads made later inherit the signal mask that
+  /// supervise() needs.
+  SupervisorReport();
   void ready();
   void failed(const Error& error);
 

@@ -20,6 +20,16 @@ namespace {
 constexpr int kReportFd = 3;
 constexpr std::string_view kReady = "ready\n";
 
+/// All that a container may want as its stop signal; not those that the kernel sends for our own faults and children.
+sigset_t passed_signals() {
+  sigset_t set;
+  ::sigfillset(&set);
+  for (int number :
+       {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGCHLD, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU})
+    ::sigdelset(&set, number);
+  return set;
+}
+
 /// Output that arrives in one piece is logged as one record.
 bool pass_on(const Fd& from, ContainerOwner& owner, ContainerOwner::Stream stream) {
   std::array<std::byte, 32 * 1024> buffer;
@@ -31,9 +41,7 @@ bool pass_on(const Fd& from, ContainerOwner& owner, ContainerOwner::Stream strea
 }
 
 Fd blocked_signals() {
-  sigset_t wanted;
-  ::sigemptyset(&wanted);
-  for (int number : {SIGTERM, SIGINT, SIGHUP, SIGQUIT}) ::sigaddset(&wanted, number);
+  sigset_t wanted = passed_signals();
   ::pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
   Fd fd(::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd) throw_errno("taking signals");
@@ -66,7 +74,11 @@ void start_supervisor(const std::vector<std::string>& words) {
   throw Error(static_cast<ErrorKind>(*kind), said.substr(said.find(' ') + 1));
 }
 
-SupervisorReport::SupervisorReport() : to_parent_(kReportFd) { ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC); }
+SupervisorReport::SupervisorReport() : to_parent_(kReportFd) {
+  ::fcntl(kReportFd, F_SETFD, FD_CLOEXEC);
+  sigset_t mine = passed_signals();
+  ::pthread_sigmask(SIG_BLOCK, &mine, nullptr);
+}
 
 void SupervisorReport::ready() {
   write_all(to_parent_, kReady, "the report");

@@ -48,7 +48,7 @@ base_image() {
   local folder=$work/base applet
   mkdir -p "$folder/bin"
   cp /bin/busybox "$folder/bin/busybox"
-  for applet in $(/bin/busybox --list); do ln -sf busybox "$folder/bin/$applet"; done
+  for applet in $(/bin/busybox --list); do [[ $applet == busybox ]] || ln -s busybox "$folder/bin/$applet"; done
   printf 'FROM scratch\nCOPY bin /bin\nENV PATH=/bin\nCMD ["/bin/sh"]\n' >"$folder/Dockerfile"
   imgb build -q -t "$1" "$folder" >/dev/null
 }

@@ -1,0 +1,43 @@
+# A failure names file, line, source and what to do; logs are harmless for a terminal (V52).
+. "$SOURCE/tests/system/lib.sh"
+
+base_image base:1
+mkdir "$work/c"
+cd "$work/c"
+
+printf 'FROM base:1\nRUN echo before && false\n' >Dockerfile
+exits_with 1 imgb build --progress=plain .
+err=$(cat "$work/err")
+contains "$err" "Dockerfile:2"
+contains "$err" ">>> RUN echo before && false"
+contains "$err" "before"
+contains "$err" "exit code: 1"
+equal "$(cat "$work/out")" "" "no result"
+
+printf 'FROM base:1\nRUM x\n' >Dockerfile
+exits_with 1 imgb build .
+contains "$(cat "$work/err")" "did you mean RUN?"
+printf 'FROM base:1\nCOPY nothing /\n' >Dockerfile
+exits_with 1 imgb build .
+contains "$(cat "$work/err")" "Dockerfile:2"
+printf 'FROM base:1 AS first\n' >Dockerfile
+exits_with 1 imgb build --target frist .
+contains "$(cat "$work/err")" "first"
+rm Dockerfile
+exits_with 1 imgb build .
+contains "$(cat "$work/err")" "Dockerfile"
+
+printf 'FROM base:1\nRUN printf "\\033]0;title\\007\\033[2Jcleared\\033[31mred\\007\\n\\377\\n"\n' >Dockerfile
+exits_with 0 imgb build --progress=plain .
+if grep -q $'\x1b' "$work/err"; then fail "an escape sequence came through"; fi
+contains "$(cat "$work/err")" "clearedred"
+
+printf 'FROM base:1\nRUN echo line\n' >Dockerfile
+imgb build --no-cache --progress=json . 2>"$work/json" >/dev/null
+python3 - "$work/json" <<'PY'
+import json, sys
+events = [json.loads(line) for line in open(sys.argv[1])]
+assert any(e["event"] == "log" and e["text"] == "line\n" for e in events), events
+PY
+contains "$(imgb build --progress=plain . 2>&1)" "CACHED"
+equal "$(imgb build -q . 2>&1 | wc -l)" 1 "-q prints the id alone"

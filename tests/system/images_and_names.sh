@@ -1,0 +1,31 @@
+# Building, naming, listing and removing an image.
+. "$SOURCE/tests/system/lib.sh"
+
+base_image base:1
+id=$(imgb images -q --no-trunc base:1)
+contains "$id" "sha256:"
+equal "$(imgb images --format '{{.Repository}}:{{.Tag}} {{.ID}}')" "base:1 ${id:7:12}" "list"
+imgb tag base:1 localhost:5000/other:2
+contains "$(imgb images)" "localhost:5000/other   2"
+equal "$(imgb inspect -f '{{.Id}}' "${id:7:12}")" "$id" "by short id"
+equal "$(imgb inspect -f '{{json .Config.Cmd}}' base:1)" '["/bin/sh"]' "command"
+imgb inspect base:1 | python3 -c '
+import json, sys
+image, = json.load(sys.stdin)
+assert image["RepoTags"] == ["base:1"], image
+assert image["RootFS"]["Layers"][0].startswith("sha256:")'
+contains "$(imgb history base:1)" "COPY bin /bin"
+equal "$(imgb images -q --filter reference='ba*' | wc -l)" 1 "filter by name"
+equal "$(imgb images -q --filter dangling=true | wc -l)" 0 "no nameless image"
+exits_with 1 imgb inspect base:2
+contains "$(cat "$work/err")" "did you mean base:1?"
+
+# Other tools read the store as it is.
+skopeo inspect "oci:$IMGB_ROOT:docker.io/library/base:1" >/dev/null
+
+equal "$(imgb rmi base:1)" "Untagged: base:1" "one name of two"
+contains "$(imgb rmi localhost:5000/other:2)" "Deleted: $id"
+equal "$(imgb images -q | wc -l)" 0 "all gone"
+imgb rmi -f nothing
+contains "$(imgb prune --cache)" "freed"
+imgb fsck
