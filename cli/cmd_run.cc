@@ -68,7 +68,7 @@ class RunContainer : public Verb {
   int run_detached(CliEnv& env, const Containers& containers, const Container& container) const {
     env.close_screen();
     try {
-      start_supervisor({"imgb", "__supervise", env.root().string(), container.config.id});
+      start_supervisor({"__supervise", env.root().string(), container.config.id});
     } catch (...) {
       if (remove_) remove_ended(containers, container.config.id);
       throw;

@@ -7,9 +7,8 @@ import fcntl, os, pty, select, struct, sys, termios, time
 imgb = sys.argv[1]
 pid, fd = pty.fork()
 if pid == 0:
-    os.execv(imgb, [imgb, "run", "--rm", "-it", "base:1", "sh", "-c", "tty; stty size; read x; echo got:$x; exit 5"])
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
-before = termios.tcgetattr(fd)
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 77, 0, 0))
+    os.execv(imgb, [imgb, "run", "--rm", "-it", "base:1", "sh", "-c", "tty; until stty size 2>/dev/null | grep -q 33; do sleep 0.1; done; stty size; read x; echo got:$x; exit 5"])
 seen, sent, end = b"", False, time.time() + 60
 while time.time() < end:
     if fd in select.select([fd], [], [], 0.2)[0]:
