@@ -63,7 +63,10 @@ void apply_metadata(const Fd& file, const FileMeta& meta, std::string_view what)
 }
 
 UpperWriter::UpperWriter(Dir root, std::uint64_t disk_reserve_bytes)
-    : root_(std::move(root)), reserve_bytes_(disk_reserve_bytes), unchecked_bytes_(kCheckSpaceEveryBytes) {}
+    : root_(std::move(root)),
+      reserve_bytes_(disk_reserve_bytes),
+      fresh_(stat_of(root_.open_unnamed(O_WRONLY, 0777), "a new file")),
+      unchecked_bytes_(kCheckSpaceEveryBytes) {}
 
 const Dir& UpperWriter::parent_of(const RootedPath& path) {
   RootedPath wanted = path.parent();
@@ -83,7 +86,7 @@ void UpperWriter::make_folder(const RootedPath& path) {
 }
 
 void UpperWriter::begin_file(const RootedPath& path, const FileMeta& meta) {
-  file_ = parent_of(path).open_file(path.name(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+  file_ = parent_of(path).open_file(path.name(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, meta.mode & 0777);
   file_meta_ = meta;
   file_name_ = path.str();
 }
@@ -99,8 +102,14 @@ void UpperWriter::write(std::span<const std::byte> bytes) {
   write_all(file_, bytes, file_name_);
 }
 
+/// Files are many: what a new one has by itself is not set again.
 void UpperWriter::end_file() {
-  apply_metadata(file_, file_meta_, file_name_);
+  bool owner_is_right = file_meta_.uid == fresh_.uid && file_meta_.gid == fresh_.gid;
+  if (!owner_is_right) set_owner(file_, file_meta_, file_name_);
+  set_attributes(file_, file_meta_.xattrs, file_name_);
+  bool mode_is_right = (file_meta_.mode & fresh_.mode) == file_meta_.mode;
+  if (!mode_is_right) set_mode(file_, file_meta_.mode, file_name_);
+  set_time(file_, file_meta_.mtime, file_name_);
   file_.reset();
 }
 

@@ -40,7 +40,8 @@ class UpperWriter {
 
   Dir root_;
   const std::uint64_t reserve_bytes_;
-  std::uint64_t unchecked_bytes_ = 0;
+  const FileStat fresh_;  // owner and mode that files are born with: process and umask decide
+  std::uint64_t unchecked_bytes_;
   Dir parent_;  // of the entry before: most entries share it
   RootedPath parent_path_;
   Fd file_;
