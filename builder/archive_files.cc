@@ -10,7 +10,7 @@
 #include "core/base/error.h"
 #include "core/base/task.h"
 #include "core/base/text.h"
-#include "layerfs/codec.h"
+#include "layerfs/decoder.h"
 #include "layerfs/ingest.h"
 #include "layerfs/tree_view.h"
 
@@ -90,25 +90,25 @@ class TarFiles : public ArchiveFiles {
 
   // Two names of one file (a hard link or a symlink to a layer) read the same bytes twice: the stream begins anew.
   void read_in_order(const std::vector<std::pair<TreeView::Node, std::string>>& wanted, const Take& take) const {
-    Compression compression = compression_of_layer(layer_.blob.media_type).value_or(Compression::none);
+    bool plain = compression_of_layer(layer_.blob.media_type).value_or(Compression::none) == Compression::none;
     std::unique_ptr<FdSource> file;
     std::unique_ptr<Source> stream;
     std::uint64_t at = 0;
     for (const auto& [node, path] : wanted) {
       throw_if_stopped(stop_);
-      bool begin = !stream || node.data_offset < at;
+      bool begin = !file || node.data_offset < at;
       if (begin) {
         file = std::make_unique<FdSource>(store_.blobs().open_file(layer_.blob.digest), "the archive");
-        stream = make_decompressor(compression, *file);
+        if (!plain) stream = decode_confined(*file);
         at = 0;
       }
-      if (compression == Compression::none) {
+      if (plain) {
         if (::lseek(file->fd().get(), static_cast<off_t>(node.data_offset), SEEK_SET) < 0) throw_errno("the archive");
-        stream = make_decompressor(compression, *file);
       } else {
         skip(*stream, node.data_offset - at);
       }
-      PartSource part(*stream, node.meta.size_bytes);
+      Source& from = plain ? static_cast<Source&>(*file) : *stream;
+      PartSource part(from, node.meta.size_bytes);
       take(path, part, node.meta.size_bytes);
       at = node.data_offset + node.meta.size_bytes;
       skip(part, part.left());

@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "layerfs/codec.h"
+#include "layerfs/decoder.h"
 #include "layerfs/tar_format.h"
 
 namespace imgb {
@@ -37,46 +38,63 @@ bool is_tar_header(const Block& block) {
   return sum == *want;
 }
 
-bool begins_with_tar(Source& raw) {
+/// Digest of all that was read of a source.
+class HashingSource : public Source {
+ public:
+  explicit HashingSource(Source& from) : from_(from) {}
+  std::size_t read(std::span<std::byte> into) override {
+    std::size_t got = from_.read(into);
+    hash_.update(into.first(got));
+    return got;
+  }
+  /// Reads what is left.
+  Digest finish() {
+    auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
+    while (read({buffer.get(), kStreamBufferBytes}) > 0) continue;
+    return hash_.finish();
+  }
+
+ private:
+  Source& from_;
+  Hasher hash_;
+};
+
+bool begins_with_tar(Source& tar, Block& block) {
   try {
-    auto tar = make_sniffing_decompressor(raw);
-    Block block;
-    return read_up_to(*tar, block) == block.size() && is_tar_header(block);
+    return read_up_to(tar, block) == block.size() && is_tar_header(block);
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::corrupt || e.kind() == ErrorKind::input) return false;  // only looked compressed
     throw;
   }
 }
 
-bool has_layer_codec(Source& raw) {
-  std::array<std::byte, 8> start{};
-  std::string_view text = as_text(std::span(start).first(read_up_to(raw, start)));
-  return !text.starts_with("BZh") && !text.starts_with(std::string_view("\xfd\x37zXZ\0", 6));
-}
-
-Compression compression_of(Source& raw) {
-  std::array<std::byte, 8> start{};
-  read_up_to(raw, start);
-  return sniff_compression(start);
-}
-
 }  // namespace
 
-std::optional<Layer> find_archive(Store& store, const std::function<std::unique_ptr<Source>()>& open,
-                                  const IngestLimits& limits, std::stop_token stop) {
-  if (!begins_with_tar(*open())) return std::nullopt;
-  bool as_it_is = has_layer_codec(*open());
-  Compression compression = as_it_is ? compression_of(*open()) : Compression::none;
+std::optional<FoundArchive> find_archive(Store& store, const std::function<std::unique_ptr<Source>()>& open,
+                                         const IngestLimits& limits, std::stop_token stop) {
   auto writer = store.blobs().create();
   auto raw = open();
+  HashingSource hashed(*raw);
+  RewoundSource start(hashed);
+  Compression compression = sniff_compression(as_bytes(start.start()));
+  // xz and bzip2 are no compressions of a layer: such an archive becomes a plain tar on the way in.
+  bool as_it_is = compression != Compression::none || !is_compressed(as_bytes(start.start()));
+  auto tar = decode_confined(start, limits.max_layer_bytes);
+  Block block;
+  if (!begins_with_tar(*tar, block)) return std::nullopt;
+  std::optional<Digest> content;
   if (as_it_is) {
+    tar.reset();
+    raw = open();
     copy(*raw, *writer);
   } else {
-    // No layer is compressed like this: it becomes a plain tar on the way in.
-    copy(*make_sniffing_decompressor(*raw), *writer);
+    writer->write(block);
+    copy(*tar, *writer);
+    content = hashed.finish();
   }
   Descriptor blob = writer->commit(std::string(oci_layer_type(compression)));
-  return scan_layer(store, blob, std::nullopt, stream_from(store.blobs()), limits, std::move(stop));
+  Layer layer = scan_layer(store, blob, std::nullopt, stream_from(store.blobs()), limits, std::move(stop));
+  return FoundArchive{std::move(layer), content.value_or(blob.digest)};
 }
 
 }  // namespace imgb

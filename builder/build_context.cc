@@ -14,9 +14,9 @@ ArchiveContext open_archive_context(Store& store, const Fd& archive, std::string
   copy(source, *writer);
   Descriptor bytes = writer->commit("application/octet-stream");
   auto open = [&] { return store.blobs().open(bytes.digest); };
-  auto layer = find_archive(store, open, {}, std::move(stop));
-  if (!layer) throw_error(ErrorKind::input, "{} is no tar archive", printable(what));
-  return {*layer, {}};
+  auto found = find_archive(store, open, {}, std::move(stop));
+  if (!found) throw_error(ErrorKind::input, "{} is no tar archive", printable(what));
+  return {found->layer, {}};
 }
 
 std::optional<std::string> find_context_file(Store& store, const BuildContext& context, std::string_view path,

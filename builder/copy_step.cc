@@ -131,7 +131,8 @@ class CopyRun {
       const CopyItem& item = items_[i];
       bool may_unpack = copy_.add && copy_.unpack.value_or(true) && !item.is_folder() &&
                         item.nodes.front().meta.type == FileType::regular;
-      if (may_unpack && place_archive(planner, [&] { return open_alone(item.nodes.front()); })) continue;
+      if (may_unpack && place_archive(planner, items_[i].nodes.front(), [&] { return open_alone(item.nodes.front()); }))
+        continue;
       planner.place(item, 0, copy_.to);
     }
   }
@@ -143,17 +144,19 @@ class CopyRun {
 
   void place_download(CopyPlanner& planner, const Download& download) {
     auto open = [&] { return services_.tools.store.blobs().open(*download.file.content); };
-    if (copy_.unpack.value_or(false) && place_archive(planner, open)) return;
+    TreeView::Node file = download.file;
+    if (copy_.unpack.value_or(false) && place_archive(planner, file, open)) return;
     planner.place_file(download.name, download.file, 0, copy_.to);
   }
 
-  /// False when it is no archive.
+  /// False when it is no archive. `file` learns the digest of what was unpacked.
   template <class Open>
-  bool place_archive(CopyPlanner& planner, Open open) {
-    auto layer = find_archive(services_.tools.store, open, services_.request.limits_of_ingest, stop_);
-    if (!layer) return false;
-    archives_.push_back({toc_of(services_.tools.store, *layer, stop_),
-                         StackFiles(services_.tools.store, services_.tools.snapshots, {*layer}, stop_)});
+  bool place_archive(CopyPlanner& planner, TreeView::Node& file, Open open) {
+    auto found = find_archive(services_.tools.store, open, services_.request.limits_of_ingest, stop_);
+    if (!found) return false;
+    input_.learn(file, found->content);
+    archives_.push_back({toc_of(services_.tools.store, found->layer, stop_),
+                         StackFiles(services_.tools.store, services_.tools.snapshots, {found->layer}, stop_)});
     planner.place_archive(*archives_.back().toc, archives_.size(), copy_.to);
     return true;
   }

@@ -5,6 +5,7 @@
 #include "core/oci/image_config.h"
 #include "core/oci/manifest.h"
 #include "layerfs/codec.h"
+#include "layerfs/decoder.h"
 
 namespace imgb {
 namespace {
@@ -20,7 +21,7 @@ Descriptor recompress(Store& store, const Layer& layer, Compression to, std::opt
   }
   throw_if_stopped(stop);
   auto from = store.blobs().open(layer.blob.digest);
-  auto tar = make_decompressor(compression_of_layer(layer.blob.media_type).value_or(Compression::none), *from);
+  auto tar = decode_confined(*from);
   auto writer = store.blobs().create();
   auto compressor = make_compressor(to, level, *writer);
   copy(*tar, *compressor);

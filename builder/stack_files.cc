@@ -6,7 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/task.h"
-#include "layerfs/codec.h"
+#include "layerfs/decoder.h"
 #include "layerfs/ingest.h"
 
 namespace imgb {
@@ -60,7 +60,7 @@ void StackFiles::spool_layer(std::size_t layer, std::span<const Range> wanted) {
   if (!spool_) spool_ = store_.folder("ingest").open_unnamed(O_RDWR, 0600);
   const Descriptor& blob = layers_.at(layer).blob;
   auto compressed = store_.blobs().open(blob.digest);
-  auto tar = make_decompressor(compression_of_layer(blob.media_type).value_or(Compression::none), *compressed);
+  auto tar = decode_confined(*compressed);
   std::vector<std::byte> buffer(kStreamBufferBytes);
   std::uint64_t at = 0;
   for (const Range& range : wanted) {

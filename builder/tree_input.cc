@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/task.h"
+#include "core/base/text.h"
 
 namespace imgb {
 namespace {
@@ -132,6 +133,17 @@ void TreeInput::close(const TreeView::Node& node, const RootedPath& place) {
   if (!open_file_) return;
   folder_->check_unchanged(node, *open_file_);
   if (!node.content) read_.push_back({&node, open_file_->stat, place});
+  open_file_.reset();
+}
+
+void TreeInput::learn(TreeView::Node& node, const Digest& content) {
+  if (node.content && *node.content != content) {
+    throw_error(ErrorKind::input, "{} changed while the build read it", printable(node.path.str()));
+  }
+  node.content = content;
+  if (!open_file_) return;
+  folder_->check_unchanged(node, *open_file_);
+  folder_->remember(node, open_file_->stat, content, services_.request.now);
   open_file_.reset();
 }
 

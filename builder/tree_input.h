@@ -38,6 +38,8 @@ class TreeInput {
   void close(const TreeView::Node& node, const RootedPath& place);
   /// When the layer is known: remembers the digests of the files that were read since the last call.
   void remember(const Toc& written);
+  /// Instead of close(): all of it was read, and was this. Error(input) when another content was known (V41).
+  void learn(TreeView::Node& node, const Digest& content);
 
  private:
   StepServices& services_;

@@ -7,6 +7,7 @@
 #include "cli/generate.h"
 #include "cli/terminal.h"
 #include "core/base/error.h"
+#include "layerfs/decoder_child.h"
 #include "layerfs/ingest_child.h"
 
 namespace imgb {
@@ -22,6 +23,7 @@ int print(const std::string& text) {
 int run_hidden(std::span<const std::string> words) {
   try {
     if (words[0] == kIngestCommand) return ingest_main(words.subspan(1));
+    if (words[0] == kDecodeCommand) return decode_main(words.subspan(1));
     if (words[0] == "__supervise" && words.size() == 3) return run_supervisor(words);
     if (words[0] == "__man") return print(render_man_page());
     if (words[0] == "__completion") return print(render_bash_completion());

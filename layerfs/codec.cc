@@ -1,7 +1,6 @@
 #include "layerfs/codec.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
 
 #include "core/base/error.h"
@@ -39,31 +38,6 @@ class PlainSource : public Source {
   Source& from_;
 };
 
-/// Gives back the bytes that were looked at, then the rest.
-class Rewound : public Source {
- public:
-  explicit Rewound(Source& from) : from_(from) {
-    while (length_ < start_.size()) {
-      std::size_t got = from_.read(std::span(start_).subspan(length_));
-      if (got == 0) break;
-      length_ += got;
-    }
-  }
-  std::string_view start() const { return as_text(std::span(start_).first(length_)); }
-  std::size_t read(std::span<std::byte> into) override {
-    if (given_ == length_) return from_.read(into);
-    std::size_t count = std::min(into.size(), length_ - given_);
-    std::copy_n(start_.begin() + given_, count, into.begin());
-    given_ += count;
-    return count;
-  }
-
- private:
-  Source& from_;
-  std::array<std::byte, 8> start_{};
-  std::size_t length_ = 0, given_ = 0;
-};
-
 class SniffingDecompressor : public Source {
  public:
   explicit SniffingDecompressor(Source& from) : from_(from) {
@@ -79,7 +53,7 @@ class SniffingDecompressor : public Source {
   std::size_t read(std::span<std::byte> into) override { return decompressor_->read(into); }
 
  private:
-  Rewound from_;
+  RewoundSource from_;
   std::unique_ptr<Source> decompressor_;
 };
 
@@ -91,6 +65,22 @@ std::unique_ptr<Compressor> make_gzip_compressor(int level, Sink& into) {
 }
 
 }  // namespace
+
+RewoundSource::RewoundSource(Source& from) : from_(from) {
+  while (length_ < start_.size()) {
+    std::size_t got = from_.read(std::span(start_).subspan(length_));
+    if (got == 0) break;
+    length_ += got;
+  }
+}
+
+std::size_t RewoundSource::read(std::span<std::byte> into) {
+  if (given_ == length_) return from_.read(into);
+  std::size_t count = std::min(into.size(), length_ - given_);
+  std::copy_n(start_.begin() + given_, count, into.begin());
+  given_ += count;
+  return count;
+}
 
 std::unique_ptr<Compressor> make_compressor(Compression compression, std::optional<int> level, Sink& into) {
   switch (compression) {
@@ -120,6 +110,11 @@ Compression sniff_compression(std::span<const std::byte> start) {
   std::string_view text = as_text(start);
   if (text.starts_with(kGzipMagic)) return Compression::gzip;
   return is_zstd(text) ? Compression::zstd : Compression::none;
+}
+
+bool is_compressed(std::span<const std::byte> start) {
+  std::string_view text = as_text(start);
+  return text.starts_with(kXzMagic) || text.starts_with(kBzip2Magic) || sniff_compression(start) != Compression::none;
 }
 
 std::unique_ptr<Source> make_sniffing_decompressor(Source& from) {

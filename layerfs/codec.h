@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "core/base/stream.h"
 #include "core/oci/descriptor.h"
@@ -28,8 +30,24 @@ std::unique_ptr<Source> make_decompressor(Compression compression, Source& from)
 /// What the first bytes of a stream say; at least 4 are needed. A tar has no magic there: none.
 Compression sniff_compression(std::span<const std::byte> start);
 
+/// Whether they say gzip, zstd, xz or bzip2: what make_sniffing_decompressor would decompress.
+bool is_compressed(std::span<const std::byte> start);
+
+/// Gives back the first bytes, which were looked at, then the rest. Borrows `from`.
+class RewoundSource : public Source {
+ public:
+  explicit RewoundSource(Source& from);
+  std::string_view start() const { return as_text(std::span(start_).first(length_)); }  ///< 8, or all there are.
+  std::size_t read(std::span<std::byte> into) override;
+
+ private:
+  Source& from_;
+  std::array<std::byte, 8> start_{};
+  std::size_t length_ = 0, given_ = 0;
+};
+
 /// A decompressor chosen by the first bytes, for archives that come without a media type: also xz and bzip2 (ADD,
-/// dockerfile.md 3.3). Borrows `from`.
+/// dockerfile.md 3.3). For confined children; all others have layerfs/decoder.h. Borrows `from`.
 std::unique_ptr<Source> make_sniffing_decompressor(Source& from);
 
 // One wrapper file per library; make_compressor and make_decompressor choose.

@@ -4,7 +4,7 @@
 #include "core/base/stream.h"
 #include "core/base/task.h"
 #include "core/base/text.h"
-#include "layerfs/codec.h"
+#include "layerfs/decoder.h"
 #include "layerfs/ingest_process.h"
 #include "layerfs/toc_store.h"
 
@@ -43,7 +43,7 @@ std::string read_from_layer(Store& store, const Layer& layer, std::uint64_t data
       [&] { return "layer " + layer.blob.digest.str(); },
       [&] {
         FdSource blob(store.blobs().open_file(layer.blob.digest), layer.blob.digest.str());
-        auto tar = make_sniffing_decompressor(blob);
+        auto tar = decode_confined(blob);
         auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
         std::string out;
         for (std::uint64_t at = 0; at < data_offset + size_bytes;) {

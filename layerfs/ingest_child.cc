@@ -12,6 +12,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "layerfs/broadcast_ring.h"
+#include "layerfs/child_report.h"
 #include "layerfs/codec.h"
 #include "layerfs/confined.h"
 #include "layerfs/layer_reader.h"
@@ -21,8 +22,6 @@ namespace {
 
 constexpr std::size_t kBuffers = 8, kBufferBytes = 1 << 20;
 constexpr unsigned kParseReader = 0, kReaders = 1;
-/// Past this size a tar that its blob holds at less than 1 in kMaxRatio is taken for a bomb (V20).
-constexpr std::uint64_t kBombBytes = 16ULL << 30, kMaxRatio = 2000;
 
 struct Settings {
   Compression compression = Compression::gzip;
@@ -44,22 +43,6 @@ Settings settings_of(std::span<const std::string> args) {
   settings.unpack = args.size() > 4 && args[4] == "unpack";
   return settings;
 }
-
-/// Counts what the decompressor takes in.
-class CountingSource : public Source {
- public:
-  explicit CountingSource(Fd fd) : from_(std::move(fd), "layer") {}
-  std::size_t read(std::span<std::byte> into) override {
-    std::size_t got = from_.read(into);
-    count_ += got;
-    return got;
-  }
-  std::uint64_t count() const { return count_; }
-
- private:
-  FdSource from_;
-  std::uint64_t count_ = 0;
-};
 
 /// Decompresses and hashes on a thread of its own, while the caller parses: both cores are busy.
 class TarStream {
@@ -102,10 +85,7 @@ class TarStream {
       hasher_.update(space.first(got));
       ring_.advance(got);
       total += got;
-      if (total > settings_.max_bytes)
-        throw_error(ErrorKind::input, "layer is larger than {} bytes", settings_.max_bytes);
-      if (total > kBombBytes && total / kMaxRatio > blob.count())
-        throw_error(ErrorKind::input, "layer expands to more than {} times its size", kMaxRatio);
+      check_expansion(blob.count(), total, settings_.max_bytes);
     }
   }
 
@@ -116,31 +96,13 @@ class TarStream {
   std::jthread thread_;  // last: it uses the others
 };
 
-void report(const Fd& result, ErrorKind kind, std::string_view message) {
-  std::string text{'E', static_cast<char>(kind)};
-  write_all(result, text.append(message), "result");
-}
-
-/// 0, or 1 with the failure reported.
-int guarded(const Fd& result, const std::function<void()>& body) {
-  try {
-    body();
-    return 0;
-  } catch (const Error& e) {
-    report(result, e.kind(), e.what());
-  } catch (const std::exception& e) {  // out of memory, for one
-    report(result, ErrorKind::unsupported, e.what());
-  }
-  return 1;
-}
-
 void ingest(const Settings& settings, const Fd& result) {
   Fd folder(settings.unpack ? kIngestFolderFd : -1);
   confine(settings.unpack ? &folder : nullptr);
   std::optional<UpperWriter> unpack;
   if (settings.unpack) unpack.emplace(Dir(std::move(folder), "layer"), settings.reserve_bytes);
   TarStream stream(settings);
-  int code = guarded(result, [&] {
+  int code = report_failure(result, [&] {
     TarReader tar([&] { return stream.next(); });
     Toc toc = read_layer(tar, settings.max_entries, unpack ? &*unpack : nullptr);
     Digest diff_id = stream.finish();
@@ -157,7 +119,7 @@ void ingest(const Settings& settings, const Fd& result) {
 int ingest_main(std::span<const std::string> args) {
   ::umask(0);
   Fd result(kIngestResultFd);
-  return guarded(result, [&] { ingest(settings_of(args), result); });
+  return report_failure(result, [&] { ingest(settings_of(args), result); });
 }
 
 }  // namespace imgb

@@ -11,6 +11,7 @@
 #include "core/base/stream.h"
 #include "core/base/task.h"
 #include "core/base/text.h"
+#include "layerfs/child_report.h"
 #include "layerfs/codec.h"
 #include "layerfs/ingest_child.h"
 
@@ -96,30 +97,10 @@ Running start_child(Compression compression, const IngestLimits& limits, const F
   return {Child::start(spawn), FeedSink(std::move(ours))};
 }
 
-std::string read_result(const Fd& result) {
-  std::string text(std::min(stat_of(result, "result").size_bytes, kMaxResultBytes), '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    std::size_t got = read_at(result, std::as_writable_bytes(std::span(text)).subspan(filled), filled, "result");
-    if (got == 0) break;
-    filled += got;
-  }
-  text.resize(filled);
-  return text;
-}
-
-/// The child may have been taken over by what it read: its words are checked as those of a stranger.
 Ingested parse_result(std::string text, const ExitStatus& status) {
-  if (text.starts_with('E') && text.size() >= 2) {
-    auto kind = static_cast<ErrorKind>(text[1]);
-    if (kind != ErrorKind::corrupt && kind != ErrorKind::unavailable && kind != ErrorKind::unsupported &&
-        kind != ErrorKind::system)
-      kind = ErrorKind::input;
-    throw Error(kind, printable(std::string_view(text).substr(2)));
-  }
-  if (!status.ok() || !text.starts_with('T') || text.size() < 1 + kDigestBytes)
-    throw_error(ErrorKind::system, "the reader of the layer ended without a result ({} {})",
-                status.signal ? "signal" : "exit code", status.signal ? status.signal : status.code);
+  throw_reported(text, status);
+  if (!text.starts_with('T') || text.size() < 1 + kDigestBytes)
+    throw_error(ErrorKind::system, "the reader of the layer ended without a result");
   Digest diff_id = Digest::from_raw(DigestAlgorithm::sha256, as_bytes(std::string_view(text).substr(1, kDigestBytes)));
   text.erase(0, 1 + kDigestBytes);
   Ingested out{DiffId{diff_id}, parse_toc(std::move(text))};
@@ -152,7 +133,7 @@ Ingested ingest(const Descriptor& blob, const std::optional<DiffId>& want, const
   std::stop_callback killer(stop, kill);
   ExitStatus status = running->child.wait();
   throw_if_stopped(stop);
-  Ingested out = parse_result(read_result(result), status);
+  Ingested out = parse_result(read_result(result, kMaxResultBytes), status);
   if (want && out.diff_id != *want)
     throw_error(ErrorKind::corrupt, "DiffId mismatch: got {}, want {}", out.diff_id.digest.str(), want->digest.str());
   return out;

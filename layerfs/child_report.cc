@@ -1,0 +1,64 @@
+#include "layerfs/child_report.h"
+
+#include <algorithm>
+
+#include "core/base/dir.h"
+#include "core/base/text.h"
+
+namespace imgb {
+namespace {
+
+/// Past this size, what its source holds at less than 1 in kMaxRatio is taken for a bomb.
+constexpr std::uint64_t kBombBytes = 16ULL << 30, kMaxRatio = 2000;
+
+void report(const Fd& result, ErrorKind kind, std::string_view message) {
+  std::string text{'E', static_cast<char>(kind)};
+  write_all(result, text.append(message), "result");
+}
+
+}  // namespace
+
+int report_failure(const Fd& result, const std::function<void()>& body) {
+  try {
+    body();
+    return 0;
+  } catch (const Error& e) {
+    report(result, e.kind(), e.what());
+  } catch (const std::exception& e) {  // out of memory, for one
+    report(result, ErrorKind::unsupported, e.what());
+  }
+  return 1;
+}
+
+void throw_reported(std::string_view result, const ExitStatus& status) {
+  if (result.starts_with('E') && result.size() >= 2) {
+    auto kind = static_cast<ErrorKind>(result[1]);
+    if (kind != ErrorKind::corrupt && kind != ErrorKind::unavailable && kind != ErrorKind::unsupported &&
+        kind != ErrorKind::system)
+      kind = ErrorKind::input;
+    throw Error(kind, printable(result.substr(2)));
+  }
+  if (!status.ok())
+    throw_error(ErrorKind::system, "the confined reader ended without a result ({} {})",
+                status.signal ? "signal" : "exit code", status.signal ? status.signal : status.code);
+}
+
+std::string read_result(const Fd& result, std::uint64_t max_bytes) {
+  std::string text(std::min(stat_of(result, "result").size_bytes, max_bytes), '\0');
+  std::size_t filled = 0;
+  while (filled < text.size()) {
+    std::size_t got = read_at(result, std::as_writable_bytes(std::span(text)).subspan(filled), filled, "result");
+    if (got == 0) break;
+    filled += got;
+  }
+  text.resize(filled);
+  return text;
+}
+
+void check_expansion(std::uint64_t compressed_bytes, std::uint64_t bytes, std::uint64_t max_bytes) {
+  if (bytes > max_bytes) throw_error(ErrorKind::input, "it is larger than {} bytes when unpacked", max_bytes);
+  if (bytes > kBombBytes && bytes / kMaxRatio > compressed_bytes)
+    throw_error(ErrorKind::input, "it expands to more than {} times its size", kMaxRatio);
+}
+
+}  // namespace imgb
