@@ -4,6 +4,7 @@
 #include "cli/listing.h"
 #include "core/base/text.h"
 #include "sandbox/host_features.h"
+#include "sandbox/rootless.h"
 
 namespace imgb {
 namespace {
@@ -27,6 +28,7 @@ class Doctor : public Verb {
   void describe(Flags& flags) override { flags.text(format_, "format", "FORMAT", "table, json or a template"); }
 
   int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
     Json rows = Json::array();
     bool missing = false;
     for (const HostFeature& feature : probe_host(env.store().root())) {

@@ -4,6 +4,7 @@
 #include "cli/listing.h"
 #include "core/base/text.h"
 #include "core/store/disk_usage.h"
+#include "sandbox/rootless.h"
 
 namespace imgb {
 namespace {
@@ -15,6 +16,7 @@ class Du : public Verb {
   void describe(Flags& flags) override { flags.text(format_, "format", "FORMAT", "table, json or a template"); }
 
   int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
     Json rows = Json::array();
     std::uint64_t total = 0;
     for (const Usage& usage : disk_usage(env.store())) {

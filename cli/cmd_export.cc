@@ -5,6 +5,7 @@
 #include "cli/files.h"
 #include "core/base/error.h"
 #include "core/store/local_image.h"
+#include "sandbox/rootless.h"
 
 namespace imgb {
 namespace {
@@ -17,6 +18,7 @@ class Export : public Verb {
   }
 
   int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
     LocalImage image = get_local_image(env.store(), image_, Platform::host());
     if (output_ == "-" && ::isatty(STDOUT_FILENO) == 1)
       throw Error(ErrorKind::usage, "the archive would go to the terminal").set_hint("redirect it, or use -o FILE");

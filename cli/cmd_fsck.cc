@@ -2,6 +2,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/store/fsck.h"
+#include "sandbox/rootless.h"
 
 namespace imgb {
 namespace {
@@ -13,6 +14,7 @@ class Fsck : public Verb {
   }
 
   int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
     std::stop_token stop = env.stop();
     Store& store = env.store();
     if (repair_ && !store.lock_exclusively(false))
@@ -30,15 +32,14 @@ class Fsck : public Verb {
  private:
   FsckReport check(CliEnv& env, Store& store, const std::stop_token& stop) const {
     constexpr unsigned kReadersAtOnce = 2;
-    Activity activity(env.progress(), "checking " + store.root().name());
     FsckOptions options;
     options.repair = repair_;
     options.jobs = kReadersAtOnce;
     options.stop = stop;
-    options.on_progress = [&](std::uint64_t, std::uint64_t bytes) { activity.bytes("blobs", bytes, std::nullopt); };
-    FsckReport report = fsck(store, options);
-    activity.done();
-    return report;
+    return while_showing(env, "checking " + store.root().name(), [&](Activity& activity) {
+      options.on_progress = [&](std::uint64_t, std::uint64_t bytes) { activity.bytes("blobs", bytes, std::nullopt); };
+      return fsck(store, options);
+    });
   }
 
   bool repair_ = false;

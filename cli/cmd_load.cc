@@ -24,10 +24,11 @@ class Load : public Verb {
     if (quiet_) env.set_progress("quiet");
     std::string input = file_ ? *file_ : input_;
     std::stop_token stop = env.stop();
-    Activity activity(env.progress(), "loading " + (input == "-" ? "standard input" : input));
-    std::vector<LoadedImage> images = read_images(env.store(), input, stop);
-    for (const LoadedImage& image : images) publish(env.store(), image.image, image.names);
-    activity.done();
+    auto images = while_showing(env, "loading " + (input == "-" ? "standard input" : input), [&](Activity&) {
+      std::vector<LoadedImage> loaded = read_images(env.store(), input, stop);
+      for (const LoadedImage& image : loaded) publish(env.store(), image.image, image.names);
+      return loaded;
+    });
     env.close_screen();
     for (const LoadedImage& image : images) {
       for (const Reference& name : image.names) env.print_line("Loaded image: " + name.familiar());

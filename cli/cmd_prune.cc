@@ -7,6 +7,7 @@
 #include "core/store/gc.h"
 #include "core/store/local_image.h"
 #include "sandbox/containers.h"
+#include "sandbox/rootless.h"
 
 namespace imgb {
 namespace {
@@ -23,6 +24,7 @@ class Prune : public Verb {
   }
 
   int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
     parse_filters();
     Store& store = env.store();
     if (!dry_run_ && !store.lock_exclusively(false))

@@ -2,6 +2,7 @@
 #include "core/base/error.h"
 #include "core/store/local_image.h"
 #include "sandbox/containers.h"
+#include "sandbox/rootless.h"
 
 namespace imgb {
 namespace {
@@ -14,6 +15,7 @@ class Rmi : public Verb {
   }
 
   int run(CliEnv& env) override {
+    enter_user_namespace_if_needed();
     for (const std::string& typed : images_) remove(env, typed);
     return 0;
   }

@@ -27,13 +27,13 @@ void Globals::describe(Flags& flags) {
   flags.boolean(debug, "D,debug", "Show more about failures");
 }
 
-CliEnv::CliEnv(Globals globals) : globals_(std::move(globals)) {}
+CliEnv::CliEnv(Globals globals) : globals_(std::move(globals)), user_(::geteuid()) {}
 CliEnv::~CliEnv() { close_screen(); }
 
 std::filesystem::path CliEnv::root() const {
   if (globals_.root) return *globals_.root;
   if (std::string root = environment("IMGB_ROOT"); !root.empty()) return root;
-  if (::geteuid() == 0) return "/var/lib/imgb";
+  if (user_ == 0) return "/var/lib/imgb";
   if (std::string data = environment("XDG_DATA_HOME"); !data.empty() && data[0] == '/') return data + "/imgb";
   std::string home = environment("HOME");
   if (home.empty())

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/base/error.h"
 #include "core/base/progress.h"
 #include "core/store/store.h"
 
@@ -34,6 +35,8 @@ class CliEnv {
 
   const Globals& globals() const { return globals_; }
   std::filesystem::path root() const;
+  /// Who typed the command, as it was when this was made: inside a user namespace everyone is 0.
+  unsigned user() const { return user_; }
   Store& store();
   Progress& progress();
   /// Turns the drawing of progress off or into something else; before the first progress().
@@ -54,9 +57,24 @@ class CliEnv {
 
  private:
   Globals globals_;
+  unsigned user_;
   std::optional<Store> store_;
   std::unique_ptr<Screen> screen_;
   std::unique_ptr<SignalWatch> signals_;
 };
+
+/// Calls `body` with an activity that is shown as `label` and ends as the call does.
+template <class Body>
+auto while_showing(CliEnv& env, std::string label, Body body) {
+  Activity activity(env.progress(), std::move(label));
+  try {
+    auto result = body(activity);
+    activity.done();
+    return result;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::cancelled) activity.failed(e.what());
+    throw;
+  }
+}
 
 }  // namespace imgb

@@ -1,7 +1,5 @@
 #include "cli/wiring.h"
 
-#include <unistd.h>
-
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "sandbox/rootless.h"
@@ -9,8 +7,7 @@
 namespace imgb {
 
 ImageWiring::ImageWiring(CliEnv& env)
-    : access_(environment_of_process(), ::geteuid(),
-              [&env](std::string text) { env.progress().warn(std::move(text)); }),
+    : access_(environment_of_process(), env.user(), [&env](std::string text) { env.progress().warn(std::move(text)); }),
       registry_(env.store(), access_),
       snapshots_(env.store()),
       source_(env.store(), snapshots_, registry_, ImageSource::Names::of_store) {
@@ -26,14 +23,11 @@ LocalImage ImageWiring::obtain(CliEnv& env, const std::string& typed, const Plat
     if (policy == PullPolicy::never) return get_local_image(env.store(), typed, platform);
   }
   Reference name = Reference::parse(typed).with_default_tag();
-  Activity activity(env.progress(), "pulling " + name.familiar());
-  return in_context([&] { return "pulling " + name.familiar(); },
-                    [&] {
-                      BaseImage image = source_.resolve(name, platform, PullPolicy::always, activity, stop);
-                      source_.fetch(image, need, activity, stop);
-                      activity.done();
-                      return get_local_image(env.store(), name.canonical(), platform);
-                    });
+  return while_showing(env, "pulling " + name.familiar(), [&](Activity& activity) {
+    BaseImage image = source_.resolve(name, platform, PullPolicy::always, activity, stop);
+    source_.fetch(image, need, activity, stop);
+    return get_local_image(env.store(), name.canonical(), platform);
+  });
 }
 
 PullPolicy parse_pull_policy(std::string_view text) {

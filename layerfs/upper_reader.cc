@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/task.h"
@@ -249,6 +250,12 @@ std::optional<FileStat> find_stub(const Dir& upper, const RootedPath& stub) {
   }
 }
 
+/// What the step put there, or into it, is the step's (BuildKit keeps it too).
+bool is_untouched(const Dir& upper, const RootedPath& stub, const FileStat& stat) {
+  if (stat.type == FileType::directory) return upper.open_dir(stub.relative()).list().empty();
+  return stat.type == FileType::regular && stat.size_bytes == 0;
+}
+
 /// The clock that stamps files ticks every few milliseconds.
 constexpr FileTime kClockSlack = 20'000'000;
 
@@ -266,12 +273,13 @@ void remove_stubs(const Dir& upper, std::span<const RootedPath> stubs, const std
     if (is_new) at->second.time_before = upper.stat(path.parent().relative()).mtime;
     return at->second;
   };
-  for (const RootedPath& stub : stubs) {
+  std::set<RootedPath, std::greater<>> inner_first(stubs.begin(), stubs.end());
+  for (const RootedPath& stub : inner_first) {
     auto stat = find_stub(upper, stub);
-    if (!stat) continue;
+    if (!stat || !is_untouched(upper, stub, *stat)) continue;
     StubParent& parent = parent_of(stub);
     parent.last_stub = std::max(parent.last_stub, stat->ctime);
-    upper.remove_tree(stub.relative());
+    upper.remove(stub.relative());
   }
   if (parents.empty()) return;
   const TreeView tree = below();

@@ -70,6 +70,11 @@ IdMap rootless_map(std::uint32_t own_id, const std::vector<SubIdRange>& ranges) 
   return map;
 }
 
+bool contains(const IdMap& map, std::uint32_t inside) {
+  return std::ranges::any_of(
+      map, [&](const IdRange& range) { return inside >= range.inside && inside - range.inside < range.count; });
+}
+
 bool is_rootless() { return !is_whole(own_map("uid_map")); }
 
 IdMap step_id_map(std::string_view kind) {

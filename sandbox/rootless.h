@@ -27,6 +27,8 @@ std::vector<SubIdRange> find_sub_ids(std::string_view text, std::string_view use
 /// The user's own id as 0, then the ranges from 1 on.
 IdMap rootless_map(std::uint32_t own_id, const std::vector<SubIdRange>& ranges);
 
+bool contains(const IdMap& map, std::uint32_t inside);
+
 /// For an ordinary user: makes this process root of a user and mount namespace of its own. Does nothing for root and
 /// inside such a namespace. Call it first thing in a command that needs a root file system, before any thread is made.
 /// `join`: a process whose namespaces are to be used (the supervisor of a running container) instead of new ones.

@@ -65,6 +65,17 @@ struct StdioFds {
   std::array<int, 3> all;
 };
 
+/// An image may ask for a user that an ordinary user's ranges do not reach.
+void check_ids(const ProcessPlan& process, const Spawner::Options& spawner) {
+  if (contains(spawner.uids, process.uid) && contains(spawner.gids, process.gid)) return;
+  throw Error(ErrorKind::unsupported, fmt::format("user {}, group {} of the image cannot be had here: your id range "
+                                                  "does not reach so far",
+                                                  process.uid, process.gid))
+      .set_hint(
+          "install the package uidmap and give yourself ids: usermod --add-subuids 100000-165535 --add-subgids "
+          "100000-165535 USER");
+}
+
 }  // namespace
 
 struct Sandbox::State {
@@ -171,6 +182,7 @@ struct Sandbox::State {
 std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, const StepIo& io) {
   Spawner& from = spawner(spec.security);
   SandboxPlan plan = make_plan(spec, host_for(spec));
+  check_ids(plan.process, from.options());
   std::string bytes = render_for_stub(plan, plan.filter ? *filter(plan.process.capabilities) : std::string());
   std::uint64_t flags = kWorldFlags | (plan.network == NetworkMode::none ? std::uint64_t{CLONE_NEWNET} : 0);
   int network_fd = plan.network == NetworkMode::isolated ? private_network().name_space().get() : -1;

@@ -31,6 +31,7 @@ class Spawner {
   Spawner(const Spawner&) = delete;
   ~Spawner();
 
+  const Options& options() const { return options_; }
   const Fd& user_namespace();  ///< Waits until it is made. Empty when there is none.
   struct World {
     pid_t pid = -1;

@@ -19,6 +19,8 @@ namespace {
 /// The supervisor's descriptor for its word to the parent.
 constexpr int kReportFd = 3;
 constexpr std::string_view kReady = "ready\n";
+/// A failure is "KIND MESSAGE", and this and the hint after it.
+constexpr char kBeforeHint = '\0';
 
 /// All that a container may want as its stop signal; not those that the kernel sends for our own faults and children.
 sigset_t passed_signals() {
@@ -71,7 +73,12 @@ void start_supervisor(const std::vector<std::string>& words) {
   auto kind = find_unsigned(std::string_view(said).substr(0, said.find(' ')));
   if (!kind || *kind > static_cast<unsigned>(ErrorKind::internal))
     throw_error(ErrorKind::internal, "{}", printable(said));
-  throw Error(static_cast<ErrorKind>(*kind), said.substr(said.find(' ') + 1));
+  std::string message = said.substr(said.find(' ') + 1), hint;
+  if (std::size_t end = message.find(kBeforeHint); end != std::string::npos) {
+    hint = message.substr(end + 1);
+    message.resize(end);
+  }
+  throw Error(static_cast<ErrorKind>(*kind), message).set_hint(hint);
 }
 
 SupervisorReport::SupervisorReport() : to_parent_(kReportFd) {
@@ -87,7 +94,9 @@ void SupervisorReport::ready() {
 
 void SupervisorReport::failed(const Error& error) {
   if (!to_parent_) return;  // the parent has gone with "ready"; the container's state tells the rest
-  write_all(to_parent_, fmt::format("{} {}", static_cast<int>(error.kind()), error.what()), "the report");
+  write_all(to_parent_,
+            fmt::format("{} {}{}{}", static_cast<int>(error.kind()), error.what(), kBeforeHint, error.hint()),
+            "the report");
   to_parent_.reset();
 }
 

@@ -151,9 +151,10 @@ void set_stdio(const Process& process) {
 void become_user(const Process& process) {
   const Control& control = *process.control;
   control.check(::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "keeping capabilities");
-  // Raw calls: glibc's would signal threads it believes to exist. EPERM: a map of one id forbids setgroups.
-  if (::syscall(SYS_setgroups, process.group_count, process.groups) < 0 &&
-      !(errno == EPERM && process.group_count == 0))
+  // Raw calls: glibc's would signal threads it believes to exist. EPERM: a map of one id forbids setgroups, and no
+  // other group could be had in it anyway.
+  bool own_alone = process.group_count == 0 || (process.group_count == 1 && process.groups[0] == process.gid);
+  if (::syscall(SYS_setgroups, process.group_count, process.groups) < 0 && !(errno == EPERM && own_alone))
     control.fail("setting groups");
   control.check(static_cast<int>(::syscall(SYS_setresgid, process.gid, process.gid, process.gid)), "setting the group");
   control.check(static_cast<int>(::syscall(SYS_setresuid, process.uid, process.uid, process.uid)), "setting the user");

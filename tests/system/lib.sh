@@ -12,8 +12,9 @@ clean_up() {
   trap - EXIT
   set +e
   local container
+  declare -F at_end >/dev/null && at_end  # a test's own part
   for container in $("$IMGB" ps -aq 2>/dev/null); do timeout 30 "$IMGB" rm -f "$container" >/dev/null 2>&1; done
-  ((${#background[@]})) && kill -9 "${background[@]}" 2>/dev/null
+  if ((${#background[@]})); then kill -9 "${background[@]}" 2>/dev/null; wait "${background[@]}" 2>/dev/null; fi
   rm -rf "$work"
   exit "$code"
 }
@@ -51,4 +52,21 @@ base_image() {
   for applet in $(/bin/busybox --list); do [[ $applet == busybox ]] || ln -s busybox "$folder/bin/$applet"; done
   printf 'FROM scratch\nCOPY bin /bin\nENV PATH=/bin\nCMD ["/bin/sh"]\n' >"$folder/Dockerfile"
   imgb build -q -t "$1" "$folder" >/dev/null
+}
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# start_registry: Debian's docker-registry on a free port of loopback; sets $registry to HOST:PORT.
+start_registry() {
+  registry=127.0.0.1:$(free_port)
+  printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n' \
+    "$work/registry" "$registry" >"$work/registry.yml"
+  docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+  background+=($!)
+  wait_until 20 curl -sf "http://$registry/v2/"
+}
+# publish IMAGE NAME: an image of the store to the registry.
+publish() {
+  imgb save --format oci-archive -o "$work/publish.tar" "$1"
+  skopeo --insecure-policy copy -q --dest-tls-verify=false "oci-archive:$work/publish.tar" "docker://$registry/$2"
+  rm "$work/publish.tar"
 }

@@ -303,6 +303,22 @@ TEST_F(SnapshotTest, MountStubsLeaveNoTrace) {
   EXPECT_EQ((*toc_of(store, made, {}))[0].meta.mtime, 5'000'000'000);
 }
 
+TEST_F(SnapshotTest, WhatAStepPutsIntoAMountStubStays) {
+  Layer base = layer(TreeBuilder().dir("/d"));
+  SnapshotStore::CommitOptions options;
+  for (const char* path : {"/etc", "/etc/hosts", "/d/link"}) options.leave_out.push_back(RootedPath::clean(path));
+  Layer made = run(
+      {base},
+      [](Overlay& root) {
+        ::mkdir(root.path("/etc").c_str(), 0755);
+        write(root.path("/etc/hosts"), "");
+        write(root.path("/etc/passwd"), "root:x:0:0::/:/bin/sh\n");
+        ::symlink("elsewhere", root.path("/d/link").c_str());
+      },
+      options);
+  EXPECT_THAT(entries(made), ElementsAre("/d", "/d/link", "/etc", "/etc/passwd"));
+}
+
 TEST_F(SnapshotTest, V32AStubWhoseParentBecameALinkIsNotFollowed) {
   TempDir canary;
   write((canary.path() / "victim").string(), "alive");
