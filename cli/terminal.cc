@@ -100,7 +100,8 @@ bool LineCleaner::take_text(unsigned char c) {
   }
   bool after_return = std::exchange(carriage_return_, false);
   if (c == '\n') {
-    ready_ = std::exchange(line_, {});
+    ready_.swap(line_);
+    line_.clear();
     return true;
   }
   bool complete = false;
@@ -110,7 +111,8 @@ bool LineCleaner::take_text(unsigned char c) {
     line_.clear();
   }
   if (!complete && line_.size() >= kMaxLineBytes) {
-    ready_ = std::exchange(line_, {});
+    ready_.swap(line_);
+    line_.clear();
     complete = true;
   }
   if (c == '\r')

@@ -75,8 +75,7 @@ TEST(History, ReadsAsBuildKitWritesIt) {
   check.start_period = 3'000'000'000;
   check.start_interval = 100'000'000;
   check.retries = 5;
-  EXPECT_EQ(history_healthcheck(check),
-            R"(HEALTHCHECK &{["CMD-SHELL" "x"] "1s" "10s" "3s" "100ms" '\x05'})");
+  EXPECT_EQ(history_healthcheck(check), R"(HEALTHCHECK &{["CMD-SHELL" "x"] "1s" "10s" "3s" "100ms" '\x05'})");
 }
 
 }  // namespace
