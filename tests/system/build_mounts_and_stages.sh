@@ -8,15 +8,19 @@ echo data >sub/f
 echo hidden >ignored
 echo ignored >.dockerignore
 printf canary-5f2a >"$work/secret"
+# Each stage waits until all four have come, which they only do when they run at once.
+echo 'for try in $(seq 300); do test -e /m/a -a -e /m/b -a -e /m/c -a -e /m/d && exit; sleep 0.1; done; exit 9' >meet
 cat >Dockerfile <<'END'
-FROM base AS a
-RUN sleep 1; echo a > /a
-FROM base AS b
-RUN sleep 1; echo b > /b
-FROM base AS c
-RUN sleep 1; echo c > /c
-FROM base AS d
-RUN sleep 1; echo d > /d
+FROM base AS meeting
+COPY meet /
+FROM meeting AS a
+RUN --mount=type=cache,id=meeting,target=/m echo a > /a; touch /m/a; sh /meet
+FROM meeting AS b
+RUN --mount=type=cache,id=meeting,target=/m echo b > /b; touch /m/b; sh /meet
+FROM meeting AS c
+RUN --mount=type=cache,id=meeting,target=/m echo c > /c; touch /m/c; sh /meet
+FROM meeting AS d
+RUN --mount=type=cache,id=meeting,target=/m echo d > /d; touch /m/d; sh /meet
 FROM base
 COPY --from=a /a /
 COPY --from=b /b /
@@ -30,18 +34,14 @@ RUN --mount=type=secret,id=s,env=SECRET --mount=type=secret,id=s test "$(cat /ru
 RUN --mount=type=tmpfs,target=/t echo big > /t/file
 RUN test ! -e /ctx && test ! -e /mnt && test ! -e /cache && test ! -e /run && test ! -e /t
 END
-started=$(date +%s%N)
 out=$(imgb build --progress plain --network none --secret id=s,src="$work/secret" -t result . 2>&1) || fail "$out"
-took=$((($(date +%s%N) - started) / 1000000))
-((took < 3500)) || fail "four stages of one second each took $took ms: they did not run at once"
 test ! -e new || fail "a write to a bind mount reached the context"
 lacks "$out" canary-5f2a
 grep -rqs canary-5f2a "$IMGB_ROOT" && fail "the secret is in the store"
 
 # The cache survives --no-cache, everything else is found again.
 again=$(imgb build --progress plain --network none --secret id=s,src="$work/secret" . 2>&1)
-lacks "$again" "DONE 1."
-contains "$again" CACHED
+test "$(grep -c ' CACHED$' <<<"$again")" -ge 13 || fail "not all was found again: $again"
 fresh=$(imgb build --progress plain --no-cache --network none --secret id=s,src="$work/secret" . 2>&1)
 contains "$fresh" $' 2\n'
 
