@@ -73,7 +73,7 @@ bool send_plan(const Fd& socket, std::string_view plan, std::span<const int> std
   if (all.size() > stub::kMaxDescriptors)
     throw_error(ErrorKind::unsupported, "{} mounts for one step; {} are possible", sources.size(),
                 stub::kMaxDescriptors - 4);
-  stub::PlanHeader header{plan.size()};
+  stub::PlanHeader header{plan.size(), stdio.size()};
   return send_message(socket, bytes_of(header), all);
 }
 

@@ -73,13 +73,14 @@ class Sandbox {
   Sandbox(const Sandbox&) = delete;
   ~Sandbox();  ///< All Running must be gone.
 
-  /// Starts in the background what the first step of this kind needs (init program, namespace, cgroup, network), so
-  /// that a build that knows of a RUN to come need not wait for it. Failures are told by start().
-  void warm_up(Security security, NetworkMode network);
+  /// Makes in the background what the first step needs (init program, namespaces, cgroup, network, /proc, /sys, /dev),
+  /// when it is known to come: of `like`, security, capabilities, network and limits count. Failures are told by
+  /// start().
+  void warm_up(const StepSpec& like);
   /// Returns when the program has been executed.
   Running start(const StepSpec& spec, const StepIo& io);
   /// Runs to the end with stdout and stderr going to `output`, in this thread, as they come (RUN). Never waits for the
-  /// end of a pipe that something else may hold.
+  /// end of a pipe that something else may hold. Meanwhile the next step's world is made, as far as it is alike.
   StepResult run(const StepSpec& spec, Sink& output, std::stop_token stop);
   /// The ports of the host that lead into the isolated network, free ones filled in; none before it is there.
   std::vector<PortForward> forwards() const;

@@ -47,14 +47,15 @@ Fd open_host(const char* path, int flags) {
 
 class Opener {
  public:
-  Opener(const SandboxPlan& plan, const StepSpec& spec, int user_namespace, std::vector<std::string>& warnings)
-      : plan_(plan), spec_(spec), user_namespace_(user_namespace), warnings_(warnings) {}
+  Opener(const std::vector<MountOp>& mounts, const StepSpec& spec, int user_namespace,
+         std::vector<std::string>& warnings)
+      : mounts_(mounts), spec_(spec), user_namespace_(user_namespace), warnings_(warnings) {}
 
-  std::vector<Fd> open() {
+  std::vector<Fd> open(const std::vector<MountSource>& sources) {
     std::vector<Fd> all;
-    for (std::size_t i = 0; i < plan_.sources.size(); ++i) {
+    for (std::size_t i = 0; i < sources.size(); ++i) {
       MountAttributes attributes = attributes_of(i);
-      all.push_back(std::visit([&](const auto& from) { return open_one(from, attributes); }, plan_.sources[i]));
+      all.push_back(std::visit([&](const auto& from) { return open_one(from, attributes); }, sources[i]));
     }
     return all;
   }
@@ -62,7 +63,7 @@ class Opener {
  private:
   /// Attributes are set here, by who has the authority over the source's mount.
   MountAttributes attributes_of(std::size_t source) const {
-    for (const MountOp& op : plan_.mounts)
+    for (const MountOp& op : mounts_)
       if (const auto* attach = std::get_if<mount_op::Attach>(&op); attach && attach->source == source)
         return attach->attributes;
     return 0;
@@ -115,7 +116,7 @@ class Opener {
     return mount;
   }
 
-  const SandboxPlan& plan_;
+  const std::vector<MountOp>& mounts_;
   const StepSpec& spec_;
   int user_namespace_;
   std::vector<std::string>& warnings_;
@@ -123,9 +124,9 @@ class Opener {
 
 }  // namespace
 
-std::vector<Fd> open_mount_sources(const SandboxPlan& plan, const StepSpec& spec, int user_namespace,
-                                   std::vector<std::string>& warnings) {
-  return Opener(plan, spec, user_namespace, warnings).open();
+std::vector<Fd> open_mount_sources(const std::vector<MountSource>& sources, const std::vector<MountOp>& mounts,
+                                   const StepSpec& spec, int user_namespace, std::vector<std::string>& warnings) {
+  return Opener(mounts, spec, user_namespace, warnings).open(sources);
 }
 
 }  // namespace imgb

@@ -8,11 +8,11 @@
 
 namespace imgb {
 
-/// The detached mounts that a plan's sources stand for, opened on the host's side: from descriptors, never by names of
-/// an image (V31, V79). With `user_namespace` >= 0, folders of the host come as idmapped mounts: owner 0 in the world
-/// is owner 0 on disk. `warnings` takes what could not be had. Errors: system; denied when a device of the host is not
-/// what its name says (V76).
-std::vector<Fd> open_mount_sources(const SandboxPlan& plan, const StepSpec& spec, int user_namespace,
-                                   std::vector<std::string>& warnings);
+/// The detached mounts that the sources of a mount list stand for, opened on the host's side: from descriptors, never
+/// by names of an image (V31, V79). With `user_namespace` >= 0, folders of the host come as idmapped mounts: owner 0 in
+/// the world is owner 0 on disk. `warnings` takes what could not be had. Errors: system; denied when a device of the
+/// host is not what its name says (V76).
+std::vector<Fd> open_mount_sources(const std::vector<MountSource>& sources, const std::vector<MountOp>& mounts,
+                                   const StepSpec& spec, int user_namespace, std::vector<std::string>& warnings);
 
 }  // namespace imgb

@@ -61,14 +61,13 @@ class Planner {
     plan_.network = spec_.network;
     plan_.hostname = spec_.hostname;
     plan_.read_only_root = spec_.read_only_root;
+    plan_.process = make_process();
+    make_ground();
     add_root();
-    add_proc_and_sys();
-    add_devices();
+    for (const char* name : {"/proc", "/sys", "/dev"}) plan_.mounts.push_back(mount_op::Move{path(name)});
     add_network_files();
     for (std::size_t i = 0; i < spec_.mounts.size(); ++i) add_mount(i);
-    if (!insecure()) hide_kernel();
     plan_.mounts.push_back(mount_op::Folder{spec_.cwd, 0755, spec_.user.uid, spec_.user.gid});
-    plan_.process = make_process();
     plan_.filter = !insecure();
     return std::move(plan_);
   }
@@ -90,52 +89,70 @@ class Planner {
     plan_.mounts.push_back(std::move(root));
   }
 
+  void make_ground() {
+    plan_.ground.capabilities = plan_.process.capabilities;
+    add_proc_and_sys();
+    add_devices();
+    if (!insecure()) hide_kernel();
+  }
+
+  std::size_t add_ground_source(MountSource source) {
+    plan_.ground.sources.push_back(std::move(source));
+    return plan_.ground.sources.size() - 1;
+  }
+
   void add_proc_and_sys() {
-    plan_.mounts.push_back(mount_op::FileSystem{.target = path("/proc"), .type = "proc", .attributes = kPlain});
+    plan_.ground.mounts.push_back(mount_op::FileSystem{.target = path("/proc"), .type = "proc", .attributes = kPlain});
     MountAttributes read_only = insecure() ? kPlain : kPlain | MOUNT_ATTR_RDONLY;
     // sysfs shows a network namespace, and is mounted by who owns that.
     if (plan_.user_namespace && spec_.network == NetworkMode::host)
-      plan_.mounts.push_back(mount_op::Attach{path("/sys"), add_source(source::HostSys{}), true, read_only});
+      plan_.ground.mounts.push_back(
+          mount_op::Attach{path("/sys"), add_ground_source(source::HostSys{}), true, read_only});
     else
-      plan_.mounts.push_back(mount_op::FileSystem{.target = path("/sys"), .type = "sysfs", .attributes = read_only});
+      plan_.ground.mounts.push_back(
+          mount_op::FileSystem{.target = path("/sys"), .type = "sysfs", .attributes = read_only});
     if (host_.cgroup2)
-      plan_.mounts.push_back(mount_op::FileSystem{
+      plan_.ground.mounts.push_back(mount_op::FileSystem{
           .target = path("/sys/fs/cgroup"), .type = "cgroup2", .attributes = read_only, .optional = true});
   }
 
   void add_devices() {
     if (insecure()) {
-      plan_.mounts.push_back(mount_op::Attach{path("/dev"), add_source(source::HostDevices{}), true, 0});
+      plan_.ground.mounts.push_back(mount_op::Attach{path("/dev"), add_ground_source(source::HostDevices{}), true, 0});
     } else {
-      plan_.mounts.push_back(mount_op::FileSystem{.target = path("/dev"),
-                                                  .type = "tmpfs",
-                                                  .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-                                                  .options = {{"mode", "0755"}, {"size", std::to_string(kDevBytes)}}});
+      plan_.ground.mounts.push_back(
+          mount_op::FileSystem{.target = path("/dev"),
+                               .type = "tmpfs",
+                               .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                               .options = {{"mode", "0755"}, {"size", std::to_string(kDevBytes)}}});
       for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
-        plan_.mounts.push_back(mount_op::Attach{path("/dev").child(name), add_source(source::Device{name}), false,
-                                                MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
+        plan_.ground.mounts.push_back(mount_op::Attach{path("/dev").child(name),
+                                                       add_ground_source(source::Device{name}), false,
+                                                       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC});
       for (auto [name, text] : {std::pair{"ptmx", "pts/ptmx"},
                                 {"fd", "/proc/self/fd"},
                                 {"stdin", "/proc/self/fd/0"},
                                 {"stdout", "/proc/self/fd/1"},
                                 {"stderr", "/proc/self/fd/2"}})
-        plan_.mounts.push_back(mount_op::Symlink{path("/dev").child(name), text});
+        plan_.ground.mounts.push_back(mount_op::Symlink{path("/dev").child(name), text});
     }
-    plan_.mounts.push_back(mount_op::FileSystem{.target = path("/dev/pts"),
-                                                .type = "devpts",
-                                                .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-                                                .options = {{"mode", "0620"}, {"ptmxmode", "0666"}, {"gid", "5"}}});
-    add_tmpfs(path("/dev/shm"), spec_.limits.shm_bytes.value_or(kDefaultShmBytes), 01777, false);
+    plan_.ground.mounts.push_back(
+        mount_op::FileSystem{.target = path("/dev/pts"),
+                             .type = "devpts",
+                             .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                             .options = {{"mode", "0620"}, {"ptmxmode", "0666"}, {"gid", "5"}}});
+    add_tmpfs(plan_.ground.mounts, path("/dev/shm"), spec_.limits.shm_bytes.value_or(kDefaultShmBytes), 01777, false);
     if (!insecure())
-      plan_.mounts.push_back(mount_op::FileSystem{
+      plan_.ground.mounts.push_back(mount_op::FileSystem{
           .target = path("/dev/mqueue"), .type = "mqueue", .attributes = kPlain, .optional = true});
   }
 
-  void add_tmpfs(const RootedPath& target, std::optional<std::uint64_t> size_bytes, std::uint32_t mode, bool links) {
+  static void add_tmpfs(std::vector<MountOp>& mounts, const RootedPath& target, std::optional<std::uint64_t> size_bytes,
+                        std::uint32_t mode, bool links) {
     mount_op::FileSystem tmpfs{.target = target, .type = "tmpfs", .attributes = kPlain, .follow_links = links};
     tmpfs.options.emplace_back("mode", fmt::format("{:04o}", mode));
     if (size_bytes) tmpfs.options.emplace_back("size", std::to_string(*size_bytes));
-    plan_.mounts.push_back(std::move(tmpfs));
+    mounts.push_back(std::move(tmpfs));
   }
 
   void add_network_files() {
@@ -161,7 +178,7 @@ class Planner {
     check_target(std::visit([](const auto& m) { return m.target; }, mount));
     if (const auto* bind = std::get_if<BindMount>(&mount)) return add_bind(index, *bind);
     if (const auto* tmpfs = std::get_if<TmpfsMount>(&mount)) {
-      add_tmpfs(tmpfs->target, tmpfs->size_bytes, tmpfs->mode, true);
+      add_tmpfs(plan_.mounts, tmpfs->target, tmpfs->size_bytes, tmpfs->mode, true);
       if (tmpfs->executable)
         std::get<mount_op::FileSystem>(plan_.mounts.back()).attributes &= ~MountAttributes{MOUNT_ATTR_NOEXEC};
     } else if (const auto* secret = std::get_if<SecretFile>(&mount)) {
@@ -185,15 +202,15 @@ class Planner {
           true});
   }
 
-  /// security.md 3.4. Last, so that nothing is mounted over it.
+  /// security.md 3.4.
   void hide_kernel() {
     for (const char* name : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
-      plan_.mounts.push_back(mount_op::ReadOnly{path(name)});
+      plan_.ground.mounts.push_back(mount_op::ReadOnly{path(name)});
     for (const char* name : {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
                              "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
                              "/proc/timer_stats", "/sys/firmware", "/sys/devices/virtual/powercap"})
-      plan_.mounts.push_back(mount_op::Mask{path(name)});
-    plan_.mounts.push_back(mount_op::MaskEach{path("/sys/devices/system/cpu"), "cpu", "thermal_throttle"});
+      plan_.ground.mounts.push_back(mount_op::Mask{path(name)});
+    plan_.ground.mounts.push_back(mount_op::MaskEach{path("/sys/devices/system/cpu"), "cpu", "thermal_throttle"});
   }
 
   ProcessPlan make_process() const {

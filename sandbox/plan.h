@@ -98,6 +98,10 @@ struct ReadOnly {  ///< A missing path is fine.
   RootedPath path;
   friend bool operator==(const ReadOnly&, const ReadOnly&) = default;
 };
+struct Move {  ///< A part of the ground comes to its place in the root: the path is the same in both.
+  RootedPath path;
+  friend bool operator==(const Move&, const Move&) = default;
+};
 struct Symlink {
   RootedPath path;
   std::string text;
@@ -111,7 +115,7 @@ struct Folder {
 }  // namespace mount_op
 using MountOp = std::variant<mount_op::Overlay, mount_op::FileSystem, mount_op::Attach, mount_op::ThrowAway,
                              mount_op::File, mount_op::Socket, mount_op::Mask, mount_op::MaskEach, mount_op::ReadOnly,
-                             mount_op::Symlink, mount_op::Folder>;
+                             mount_op::Move, mount_op::Symlink, mount_op::Folder>;
 
 struct ResourceLimit {
   int resource = 0;  ///< RLIMIT_*
@@ -134,12 +138,22 @@ struct ProcessPlan {
   friend bool operator==(const ProcessPlan&, const ProcessPlan&) = default;
 };
 
+/// What a world has whatever its root file system: /proc, /sys and /dev, in a tree of their own, and the most that any
+/// process in it can ever be capable of. Made before the step is known, so that a step need not wait for it.
+struct GroundPlan {
+  std::vector<MountSource> sources;
+  std::vector<MountOp> mounts;     ///< Applied in order.
+  std::uint64_t capabilities = 0;  ///< The bounding set.
+  friend bool operator==(const GroundPlan&, const GroundPlan&) = default;
+};
+
 struct SandboxPlan {
   bool user_namespace = true;
   NetworkMode network = NetworkMode::isolated;
+  GroundPlan ground;
   std::string hostname;
   std::vector<MountSource> sources;
-  std::vector<MountOp> mounts;  ///< Applied in order.
+  std::vector<MountOp> mounts;  ///< Applied in order, when the ground is made.
   bool read_only_root = false;  ///< Set when all else is done.
   ProcessPlan process;
   bool filter = true;  ///< The seccomp list for process.capabilities.
@@ -159,7 +173,9 @@ struct PlanHost {
 /// Pure. Errors: usage (unknown capability or limit), input (a mount target that no step may have: V29).
 SandboxPlan make_plan(const StepSpec& spec, const PlanHost& host);
 ProcessPlan make_process_plan(const ExecSpec& spec, const PlanHost& host);
-/// The bytes the stub reads (sandbox/stub/wire.h). `filter`: the compiled seccomp program, empty for none.
+/// The bytes the stub reads (sandbox/stub/wire.h): the ground comes first, then the plan. `filter`: the compiled
+/// seccomp program, empty for none.
+std::string render_for_stub(const GroundPlan& ground);
 std::string render_for_stub(const SandboxPlan& plan, std::string_view filter);
 /// For one more process in a running world: the CLONE_NEW* of the namespaces to join first.
 std::string render_for_stub(const ProcessPlan& process, std::uint64_t namespaces, std::string_view filter);

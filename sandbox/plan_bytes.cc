@@ -66,11 +66,17 @@ struct WriteOp {
     out.op(stub::Op::mask_each).text(op.folder.str()).text(op.prefix).text(op.name);
   }
   void operator()(const mount_op::ReadOnly& op) const { out.op(stub::Op::read_only).text(op.path.str()); }
+  void operator()(const mount_op::Move& op) const { out.op(stub::Op::move).text(op.path.str()); }
   void operator()(const mount_op::Symlink& op) const { out.op(stub::Op::symlink).text(op.path.str()).text(op.text); }
   void operator()(const mount_op::Folder& op) const {
     out.op(stub::Op::folder).text(op.path.str()).number(op.mode).number(op.uid).number(op.gid);
   }
 };
+
+void write_mounts(PlanWriter& out, const std::vector<MountOp>& mounts) {
+  out.number(mounts.size());
+  for (const MountOp& op : mounts) std::visit(WriteOp{out}, op);
+}
 
 void write_process(PlanWriter& out, const ProcessPlan& process, std::string_view filter) {
   out.texts(process.argv).texts(process.env).text(process.cwd.str());
@@ -85,10 +91,17 @@ void write_process(PlanWriter& out, const ProcessPlan& process, std::string_view
 
 }  // namespace
 
+std::string render_for_stub(const GroundPlan& ground) {
+  PlanWriter out;
+  out.wide(ground.capabilities);
+  write_mounts(out, ground.mounts);
+  return out.take();
+}
+
 std::string render_for_stub(const SandboxPlan& plan, std::string_view filter) {
   PlanWriter out;
-  out.text(plan.hostname).number(plan.mounts.size());
-  for (const MountOp& op : plan.mounts) std::visit(WriteOp{out}, op);
+  out.text(plan.hostname);
+  write_mounts(out, plan.mounts);
   out.number(plan.read_only_root);
   write_process(out, plan.process, filter);
   return out.take();

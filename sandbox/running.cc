@@ -99,7 +99,8 @@ void Running::State::take_report(StubMessage message) {
   std::string_view body = std::string_view(message.bytes).substr(1);
   switch (static_cast<stub::Report>(message.bytes[0])) {
     case stub::Report::stub:
-      stubs.push_back(RootedPath::clean(body));
+      for (; !body.empty(); body.remove_prefix(std::min(body.size(), body.find('\0') + 1)))
+        stubs.push_back(RootedPath::clean(body.substr(0, body.find('\0'))));
       return;
     case stub::Report::terminal:
       if (!message.descriptors.empty()) terminal = std::move(message.descriptors[0]);

@@ -54,6 +54,12 @@ void raise_limits(pid_t pid, const std::vector<ResourceLimit>& limits) {
   }
 }
 
+std::vector<int> raw(const std::vector<Fd>& descriptors) {
+  std::vector<int> numbers;
+  for (const Fd& one : descriptors) numbers.push_back(one.get());
+  return numbers;
+}
+
 struct StdioFds {
   explicit StdioFds(const StepIo& io) : null(::open("/dev/null", O_RDWR | O_CLOEXEC)) {
     if (!null) throw_errno("opening /dev/null");
@@ -86,9 +92,22 @@ struct Sandbox::State {
   std::optional<Fd> stub;
   std::optional<CgroupPlaces> places;
   std::map<std::uint64_t, std::shared_ptr<const std::string>> filters;  ///< By capabilities.
+  /// What a world is before its plan is known; equal ones can stand in for each other.
+  struct WorldKind {
+    Security security = Security::standard;
+    std::uint64_t clone_flags = 0;
+    int network = -1;
+    std::string ground;  ///< As the stub reads it.
+    friend bool operator==(const WorldKind&, const WorldKind&) = default;
+  };
+  struct WaitingWorld {
+    WorldKind kind;
+    std::unique_ptr<Running::State> world;
+  };
   struct Kind {
     std::unique_ptr<Cgroup> cgroup;
     std::unique_ptr<Spawner> spawner;  // after the cgroup that it is in
+    std::optional<WaitingWorld> waiting;
   };
   std::map<Security, Kind> kinds;
   std::mutex network_mutex;
@@ -176,31 +195,83 @@ struct Sandbox::State {
     running.oom_kills_before = running.count_oom_kills();
   }
 
-  std::unique_ptr<Running::State> launch(const StepSpec& spec, const StepIo& io);
+  WorldKind kind_of(const SandboxPlan& plan, Security security) {
+    std::uint64_t own_network = plan.network == NetworkMode::none ? std::uint64_t{CLONE_NEWNET} : 0;
+    int joined = plan.network == NetworkMode::isolated ? private_network().name_space().get() : -1;
+    return {security, kWorldFlags | own_network, joined, render_for_stub(plan.ground)};
+  }
+
+  std::vector<Fd> open_sources(const std::vector<MountSource>& sources, const std::vector<MountOp>& mounts,
+                               const StepSpec& spec, bool user_namespace) {
+    bool shifted = user_namespace && !is_rootless();
+    std::vector<std::string> notes;
+    std::vector<Fd> opened =
+        open_mount_sources(sources, mounts, spec, shifted ? spawner(spec.security).user_namespace().get() : -1, notes);
+    for (std::string& note : notes) {
+      std::lock_guard hold(mutex);
+      warn(std::move(note));
+    }
+    return opened;
+  }
+
+  std::unique_ptr<Running::State> make_world(const WorldKind& kind, const SandboxPlan& plan, const StepSpec& spec);
+  std::unique_ptr<Running::State> take_waiting(const WorldKind& kind);
+  /// Makes a world for the next step of that kind, unless one waits.
+  void prepare(const WorldKind& kind, const SandboxPlan& plan, const StepSpec& spec) noexcept;
+  enum class Next { none, same_kind };
+  std::unique_ptr<Running::State> launch(const StepSpec& spec, const StepIo& io, Next next);
 };
 
-std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, const StepIo& io) {
-  Spawner& from = spawner(spec.security);
-  SandboxPlan plan = make_plan(spec, host_for(spec));
-  check_ids(plan.process, from.options());
-  std::string bytes = render_for_stub(plan, plan.filter ? *filter(plan.process.capabilities) : std::string());
-  std::uint64_t flags = kWorldFlags | (plan.network == NetworkMode::none ? std::uint64_t{CLONE_NEWNET} : 0);
-  int network_fd = plan.network == NetworkMode::isolated ? private_network().name_space().get() : -1;
-
+std::unique_ptr<Running::State> Sandbox::State::make_world(const WorldKind& kind, const SandboxPlan& plan,
+                                                           const StepSpec& spec) {
   auto running = std::make_unique<Running::State>();
-  Spawner::World world = from.spawn(flags, network_fd);
+  Spawner::World world = spawner(kind.security).spawn(kind.clone_flags, kind.network);
   running->pid = world.pid;
   running->pidfd = std::move(world.pidfd);
   running->control = std::move(world.control);
+  std::vector<Fd> sources = open_sources(plan.ground.sources, plan.ground.mounts, spec, plan.user_namespace);
+  send_plan(running->control, kind.ground, {}, raw(sources));
+  return running;
+}
+
+std::unique_ptr<Running::State> Sandbox::State::take_waiting(const WorldKind& kind) {
+  std::lock_guard hold(mutex);
+  std::optional<WaitingWorld>& waiting = kinds[kind.security].waiting;
+  if (!waiting || !waiting->world || waiting->kind != kind) return nullptr;
+  auto world = std::move(waiting->world);
+  waiting.reset();
+  return world;
+}
+
+void Sandbox::State::prepare(const WorldKind& kind, const SandboxPlan& plan, const StepSpec& spec) noexcept {
+  auto set = [&](std::optional<WaitingWorld> world) {
+    std::lock_guard hold(mutex);
+    std::swap(kinds[kind.security].waiting, world);
+    return world;  // what was there ends outside of the lock
+  };
+  {
+    std::lock_guard hold(mutex);
+    auto& waiting = kinds[kind.security].waiting;
+    if (waiting && (!waiting->world || waiting->kind == kind)) return;
+  }
+  try {
+    set(WaitingWorld{kind, nullptr});
+    set(WaitingWorld{kind, make_world(kind, plan, spec)});
+  } catch (const std::exception&) {
+    set(std::nullopt);  // the step that needs one tries again, and is told
+  }
+}
+
+std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, const StepIo& io, Next next) {
+  SandboxPlan plan = make_plan(spec, host_for(spec));
+  check_ids(plan.process, spawner(spec.security).options());
+  std::string bytes = render_for_stub(plan, plan.filter ? *filter(plan.process.capabilities) : std::string());
+  WorldKind kind = kind_of(plan, spec.security);
+  auto running = take_waiting(kind);
+  if (!running) running = make_world(kind, plan, spec);
   limit(*running, spec.limits);
   raise_limits(running->pid, plan.process.limits);
-  std::vector<std::string> notes;
-  bool shifted = plan.user_namespace && !is_rootless();
-  std::vector<Fd> sources = open_mount_sources(plan, spec, shifted ? from.user_namespace().get() : -1, notes);
-  for (std::string& note : notes) {
-    std::lock_guard hold(mutex);
-    warn(std::move(note));
-  }
+  std::vector<Fd> sources = open_sources(plan.sources, plan.mounts, spec, plan.user_namespace);
   if (!spec.root.upper.empty()) {
     running->snapshots = spec.root.snapshots->duplicate();
     running->upper = spec.root.upper;
@@ -209,36 +280,43 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
   for (std::size_t i = 0; i < spec.mounts.size(); ++i)
     if (const auto* socket = std::get_if<SocketMount>(&spec.mounts[i]))
       running->relay_targets.emplace_back(i, socket->source_fd);
-  std::vector<int> descriptors;
-  for (const Fd& source : sources) descriptors.push_back(source.get());
   StdioFds stdio(io);
-  send_plan(running->control, bytes, stdio.all, descriptors);
+  send_plan(running->control, bytes, stdio.all, raw(sources));
   running->wait_for_start();
+  if (next == Next::same_kind) prepare(kind, plan, spec);
   return running;
 }
 
 Sandbox::Sandbox(SandboxOptions options) : state_(std::make_unique<State>(std::move(options))) {}
 Sandbox::~Sandbox() = default;
 
-void Sandbox::warm_up(Security security, NetworkMode network) {
+void Sandbox::warm_up(const StepSpec& like) {
   std::lock_guard hold(state_->network_mutex);
   if (state_->warming.joinable()) return;
-  state_->warming = std::jthread([state = state_.get(), security, network] {
+  StepSpec spec;
+  spec.security = like.security;
+  spec.add_capabilities = like.add_capabilities;
+  spec.drop_capabilities = like.drop_capabilities;
+  spec.network = like.network;
+  spec.limits = like.limits;
+  state_->warming = std::jthread([state = state_.get(), spec = std::move(spec)] {
     try {
-      state->spawner(security);
-      if (network == NetworkMode::isolated) state->private_network();
+      SandboxPlan plan = make_plan(spec, state->host_for(spec));
+      state->prepare(state->kind_of(plan, spec.security), plan, spec);
     } catch (const std::exception&) {
       return;  // whoever starts a step tries again, and is told
     }
   });
 }
 
-Running Sandbox::start(const StepSpec& spec, const StepIo& io) { return Running(state_->launch(spec, io)); }
+Running Sandbox::start(const StepSpec& spec, const StepIo& io) {
+  return Running(state_->launch(spec, io, State::Next::none));
+}
 
 StepResult Sandbox::run(const StepSpec& spec, Sink& output, std::stop_token stop) {
   throw_if_stopped(stop);
   Pipe pipe = make_pipe();
-  auto running = state_->launch(spec, {.out = pipe.write.get(), .err = pipe.write.get()});
+  auto running = state_->launch(spec, {.out = pipe.write.get(), .err = pipe.write.get()}, State::Next::same_kind);
   pipe.write.reset();
   running->wait_for_end(stop, pipe.read.get(), &output, std::nullopt);
   StepResult result = running->result();

@@ -28,9 +28,10 @@ class Delivery {
   explicit Delivery(const Control& control) {
     PlanHeader header;
     std::size_t count = kMaxDescriptors;
-    if (receive(control.socket(), &header, sizeof header, descriptors_, count) != sizeof header || count < 4)
-      ::_exit(1);  // imgb has changed its mind, or is gone
+    bool whole = receive(control.socket(), &header, sizeof header, descriptors_, count) == sizeof header;
+    if (!whole || count < 1 + header.stdio_count) ::_exit(1);  // imgb has changed its mind, or is gone
     count_ = count;
+    first_source_ = 1 + header.stdio_count;
     void* bytes = ::mmap(nullptr, header.plan_bytes, PROT_READ, MAP_PRIVATE, descriptors_[0], 0);
     if (bytes == MAP_FAILED) control.fail("reading the plan");
     begin_ = static_cast<const char*>(bytes);
@@ -38,12 +39,17 @@ class Delivery {
   }
   PlanReader reader(const Control& control) const { return {begin_, end_, control}; }
   const int* stdio() const { return descriptors_ + 1; }
-  const int* sources() const { return descriptors_ + 4; }
-  std::size_t source_count() const { return count_ - 4; }
+  const int* sources() const { return descriptors_ + first_source_; }
+  std::size_t source_count() const { return count_ - first_source_; }
+  /// Nothing but stdio is needed any more.
+  void drop() const {
+    ::close(descriptors_[0]);
+    for (std::size_t i = first_source_; i < count_; ++i) ::close(descriptors_[i]);
+  }
 
  private:
   int descriptors_[kMaxDescriptors];
-  std::size_t count_ = 0;
+  std::size_t count_ = 0, first_source_ = 0;
   const char* begin_ = nullptr;
   const char* end_ = nullptr;
 };
@@ -65,6 +71,16 @@ void prepare_to_serve(const Control& control) {
   serve(main_process, control);
 }
 
+/// What a world has before its plan is known.
+Ground prepare(const Control& control) {
+  Delivery delivery(control);
+  PlanReader plan = delivery.reader(control);
+  limit_capabilities(plan.wide(), control);
+  Ground ground = build_ground(plan, delivery.sources(), delivery.source_count(), control);
+  delivery.drop();
+  return ground;
+}
+
 /// Process 1 of a world.
 [[noreturn]] void be_init(int socket, int network, bool own_network) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -73,12 +89,13 @@ void prepare_to_serve(const Control& control) {
   if (network >= 0) control.check(::setns(network, CLONE_NEWNET), "joining the network");
   if (own_network && !raise_loopback()) control.fail("raising loopback");
   if (network >= 0) ::close(network);
+  Ground ground = prepare(control);
   Delivery delivery(control);
   PlanReader plan = delivery.reader(control);
   std::string_view hostname = plan.text();
   control.check(::sethostname(hostname.data(), hostname.size()), "setting the host name");
-  build_tree(plan, delivery.sources(), delivery.source_count(), control);
-  for (std::size_t i = 0; i < delivery.source_count(); ++i) ::close(delivery.sources()[i]);
+  build_tree(ground, plan, delivery.sources(), delivery.source_count(), control);
+  delivery.drop();
   run_main_process(plan, delivery, control);
 }
 

@@ -1,6 +1,7 @@
 #include "sandbox/stub/mounts.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <cerrno>
+#include <optional>
 
 #include "sandbox/stub/overlay.h"
 
@@ -18,8 +20,9 @@ namespace {
 constexpr std::uint64_t kNothingSpecial = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 constexpr std::uint64_t kHidden = kNothingSpecial | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC;
 
-/// A file system in memory that the world never sees as a whole, put over "/" while the tree is built:
-///   s  the snapshots folder     r  the root     b  bottom layers      e  empty     u, w  writes to memory
+/// The base lies over "/" while the tree is built:
+///   k  the ground               s  the snapshots folder     r  the root     b  bottom layers
+///   e  empty                    u, w  writes to memory
 ///   f  files and sockets of ours, each bound to its place, and the folders of writable views
 /// Every path here is relative to it or to an open folder.
 class Builder {
@@ -27,11 +30,17 @@ class Builder {
   Builder(PlanReader& plan, const int* sources, std::size_t count, const Control& control)
       : plan_(plan), sources_(sources), source_count_(count), control_(control) {}
 
-  void build() {
+  Ground build_ground() {
     control_.check(::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "making mounts private");
     make_base();
-    std::uint32_t count = plan_.number();
-    for (std::uint32_t i = 0; i < count; ++i) apply(static_cast<Op>(plan_.number()));
+    tree_ = Tree(ground_.kernel, control_);
+    apply_all();
+    return ground_;
+  }
+
+  void build_tree(const Ground& ground) {
+    ground_ = ground;
+    apply_all();
     if (plan_.flag())
       control_.check(set_attributes(root_mount_, MOUNT_ATTR_RDONLY, false), "making the root read-only");
     enter();
@@ -50,12 +59,18 @@ class Builder {
   }
 
   void make_base() {
-    base_ = new_file_system("tmpfs", kNothingSpecial, "mode", "0755");
+    ground_.base = new_file_system("tmpfs", kNothingSpecial, "mode", "0755");
     int over = control_.check(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening /");
-    control_.check(move_onto(base_, over), "attaching a working folder");
+    control_.check(move_onto(ground_.base, over), "attaching a working folder");
     ::close(over);
-    for (const char* name : {"s", "r", "b", "e", "f", "u", "w"})
-      control_.check(::mkdirat(base_, name, 0755), "making a working folder");
+    for (const char* name : {"k", "k/proc", "k/sys", "k/dev", "s", "r", "b", "e", "f", "u", "w"})
+      control_.check(::mkdirat(ground_.base, name, 0755), "making a working folder");
+    ground_.kernel = control_.check(::openat(ground_.base, "k", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening a folder");
+  }
+
+  void apply_all() {
+    std::uint32_t count = plan_.number();
+    for (std::uint32_t i = 0; i < count; ++i) apply(static_cast<Op>(plan_.number()));
   }
 
   void attach_at(int mount, int folder, const char* name) {
@@ -68,11 +83,11 @@ class Builder {
     return sources_[index];
   }
 
-  Tree tree() const { return {root_mount_, control_}; }
+  const Tree& tree() const { return *tree_; }
 
   /// A detached mount of a file or folder of the base alone.
   int take(const char* name, std::uint64_t attributes) {
-    int place = control_.check(::openat(base_, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), "opening", name);
+    int place = control_.check(::openat(ground_.base, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), "opening", name);
     int mount = control_.check(clone_mount(place, false), "binding", name);
     control_.check(set_attributes(mount, attributes, false), "binding", name);
     ::close(place);
@@ -83,6 +98,10 @@ class Builder {
     int place = tree().open_target(target, kind, links);
     control_.check(move_onto(mount, place), "mounting", target);
     ::close(place);
+  }
+
+  void put_own(int mount, std::string_view target, Kind kind, Links links) {
+    put(mount, target, kind, links);
     ::close(mount);
   }
 
@@ -112,6 +131,8 @@ class Builder {
         return mask_each();
       case Op::read_only:
         return read_only();
+      case Op::move:
+        return move();
       case Op::symlink:
         return symlink();
       case Op::folder:
@@ -121,7 +142,7 @@ class Builder {
   }
 
   void overlay() {
-    attach_at(source(), base_, "s");
+    attach_at(source(), ground_.base, "s");
     OverlayFolders folders;
     folders.upper = plan_.text();
     folders.work = plan_.text();
@@ -136,11 +157,12 @@ class Builder {
       folders.upper = "../u";
       folders.work = "../w";
     }
-    int snapshots = control_.check(::openat(base_, "s", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the snapshots");
+    int snapshots =
+        control_.check(::openat(ground_.base, "s", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the snapshots");
     control_.check(::fchdir(snapshots), "entering the snapshots");
     ::close(snapshots);
-    root_mount_ = mount_overlay(folders, "../b", attributes, control_);
-    attach_at(root_mount_, base_, "r");
+    root_mount_ = mount_overlay(folders, "../b", "../r", attributes, control_);
+    tree_ = Tree(root_mount_, control_);
   }
 
   void file_system() {
@@ -165,7 +187,7 @@ class Builder {
     int mount =
         control_.check(::fsmount(context, FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes)), "mounting", type);
     ::close(context);
-    put(mount, target, Kind::folder, links);
+    put_own(mount, target, Kind::folder, links);
   }
 
   void attach() {
@@ -176,22 +198,32 @@ class Builder {
     put(mount, target, kind, links);
   }
 
+  void move() {
+    std::string_view path = plan_.text();
+    int mount = open_below(ground_.kernel, path.data() + 1, O_PATH | O_DIRECTORY, 0, RESOLVE_IN_ROOT);
+    control_.check(mount, "opening", path);
+    put(mount, path, Kind::folder, Links::refuse);
+    ::close(mount);
+  }
+
   void throw_away() {
     std::string_view target = plan_.text();
     int mount = source();
     if (!plan_.flag()) return throw_away_file(target, mount);
     Text work;
     work << next_name();
-    control_.check(::mkdirat(base_, work.c_str(), 0755), "making a working folder");
-    int here = control_.check(::openat(base_, work.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "opening a folder");
-    for (const char* name : {"l", "u", "w"}) control_.check(::mkdirat(here, name, 0755), "making a working folder");
+    control_.check(::mkdirat(ground_.base, work.c_str(), 0755), "making a working folder");
+    int here =
+        control_.check(::openat(ground_.base, work.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC), "opening a folder");
+    for (const char* name : {"l", "u", "w", "m"})
+      control_.check(::mkdirat(here, name, 0755), "making a working folder");
     attach_at(mount, here, "l");
     copy_owner(here);
     control_.check(::fchdir(here), "entering a folder");
     ::close(here);
     std::string_view lower = "l";
     OverlayFolders folders{.upper = "u", .work = "w", .lower = &lower, .lower_count = 1, .user_xattrs = true};
-    put(mount_overlay(folders, "l", kNothingSpecial, control_), target, Kind::folder, Links::follow);
+    put_own(mount_overlay(folders, "l", "m", kNothingSpecial, control_), target, Kind::folder, Links::follow);
   }
 
   /// The view's top folder is the upper one's: it takes mode and owner of the source.
@@ -206,21 +238,22 @@ class Builder {
     const char* name = next_name();
     struct stat info {};
     control_.check(::fstat(mount, &info), "looking at a mount's source");
-    int copy = control_.check(::openat(base_, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600), "copying", target);
+    int copy =
+        control_.check(::openat(ground_.base, name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600), "copying", target);
     put_file_content(mount, copy, target);
     ::fchown(copy, info.st_uid, info.st_gid);
     control_.check(::fchmod(copy, info.st_mode & 0777), "copying", target);
     ::close(copy);
-    put(take(name, kNothingSpecial), target, Kind::file, Links::follow);
+    put_own(take(name, kNothingSpecial), target, Kind::file, Links::follow);
   }
 
   void put_file_content(int from_mount, int copy, std::string_view target) {
     // The mount is an O_PATH descriptor; attached over a file of the base it can be opened for reading.
-    int place = control_.check(::openat(base_, "f/c", O_CREAT | O_RDONLY | O_CLOEXEC, 0600), "copying", target);
+    int place = control_.check(::openat(ground_.base, "f/c", O_CREAT | O_RDONLY | O_CLOEXEC, 0600), "copying", target);
     ::close(place);
-    attach_at(from_mount, base_, "f/c");
-    int from =
-        control_.check(::openat(base_, "f/c", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), "reading", target);
+    attach_at(from_mount, ground_.base, "f/c");
+    int from = control_.check(::openat(ground_.base, "f/c", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), "reading",
+                              target);
     for (;;) {
       static char bytes[65536];
       ssize_t size = ::read(from, bytes, sizeof bytes);
@@ -229,7 +262,7 @@ class Builder {
       if (::write(copy, bytes, static_cast<std::size_t>(size)) != size) control_.fail("copying", target);
     }
     ::close(from);
-    control_.check(::fchdir(base_), "entering a folder");
+    control_.check(::fchdir(ground_.base), "entering a folder");
     control_.check(::umount2("f/c", MNT_DETACH), "detaching", target);
   }
 
@@ -239,7 +272,8 @@ class Builder {
     std::uint64_t attributes = plan_.number();
     std::string_view content = plan_.text();
     const char* name = next_name();
-    int made = control_.check(::openat(base_, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600), "writing", target);
+    int made =
+        control_.check(::openat(ground_.base, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600), "writing", target);
     while (!content.empty()) {
       ssize_t size = ::write(made, content.data(), content.size());
       if (size < 0) control_.fail("writing", target);
@@ -248,7 +282,7 @@ class Builder {
     control_.check(::fchown(made, uid, gid), "giving an owner to", target);
     control_.check(::fchmod(made, mode), "setting the mode of", target);
     ::close(made);
-    put(take(name, attributes), target, Kind::file, Links::follow);
+    put_own(take(name, attributes), target, Kind::file, Links::follow);
   }
 
   void socket() {
@@ -259,12 +293,12 @@ class Builder {
     int listening = control_.check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "making a socket for", target);
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     for (std::size_t i = 0; name[i]; ++i) address.sun_path[i] = name[i];
-    control_.check(::fchdir(base_), "entering a folder");
+    control_.check(::fchdir(ground_.base), "entering a folder");
     control_.check(::bind(listening, reinterpret_cast<sockaddr*>(&address), sizeof address), "binding", target);
-    control_.check(::fchownat(base_, name, uid, gid, AT_SYMLINK_NOFOLLOW), "giving an owner to", target);
-    control_.check(::fchmodat(base_, name, mode, 0), "setting the mode of", target);
+    control_.check(::fchownat(ground_.base, name, uid, gid, AT_SYMLINK_NOFOLLOW), "giving an owner to", target);
+    control_.check(::fchmodat(ground_.base, name, mode, 0), "setting the mode of", target);
     control_.check(::listen(listening, 16), "listening at", target);
-    put(take(name, kNothingSpecial), target, Kind::file, Links::follow);
+    put_own(take(name, kNothingSpecial), target, Kind::file, Links::follow);
     control_.report(Report::socket, {reinterpret_cast<const char*>(&relay), sizeof relay}, listening);
     ::close(listening);
   }
@@ -327,7 +361,7 @@ class Builder {
     ::close(place);
   }
 
-  /// In file systems of ours only (/dev): nothing of the image is there.
+  /// In the ground only (/dev): nothing of the image is there.
   void symlink() {
     std::string_view path = plan_.text(), text = plan_.text();
     std::size_t slash = path.rfind('/');
@@ -363,15 +397,22 @@ class Builder {
   const int* sources_;
   std::size_t source_count_;
   const Control& control_;
-  int base_ = -1, root_mount_ = -1;
+  Ground ground_;
+  int root_mount_ = -1;
+  std::optional<Tree> tree_;  ///< Where targets are.
   Text name_;
   std::uint64_t numbered_ = 0;
 };
 
 }  // namespace
 
-void build_tree(PlanReader& plan, const int* sources, std::size_t source_count, const Control& control) {
-  Builder(plan, sources, source_count, control).build();
+Ground build_ground(PlanReader& plan, const int* sources, std::size_t source_count, const Control& control) {
+  return Builder(plan, sources, source_count, control).build_ground();
+}
+
+void build_tree(const Ground& ground, PlanReader& plan, const int* sources, std::size_t source_count,
+                const Control& control) {
+  Builder(plan, sources, source_count, control).build_tree(ground);
 }
 
 }  // namespace imgb::stub

@@ -4,8 +4,17 @@
 
 namespace imgb::stub {
 
-/// Builds the world's tree: reads the mount list of the plan and carries it out, in a mount namespace of our own.
-/// `sources` are the descriptors that the plan counts. Afterwards the tree is "/" and nothing of the host is left.
-void build_tree(PlanReader& plan, const int* sources, std::size_t source_count, const Control& control);
+/// Where a world is put together.
+struct Ground {
+  int base = -1;    ///< A file system in memory that the world never sees as a whole.
+  int kernel = -1;  ///< Its folder with /proc, /sys and /dev.
+};
+
+/// Builds the world's tree in a mount namespace of our own, in two parts: reads a mount list and carries it out.
+/// `sources` are the descriptors that the list counts.
+Ground build_ground(PlanReader& plan, const int* sources, std::size_t source_count, const Control& control);
+/// Afterwards the tree is "/" and nothing of the host is left.
+void build_tree(const Ground& ground, PlanReader& plan, const int* sources, std::size_t source_count,
+                const Control& control);
 
 }  // namespace imgb::stub

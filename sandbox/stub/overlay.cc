@@ -10,7 +10,7 @@ namespace imgb::stub {
 namespace {
 
 constexpr std::size_t kMaxLowerAtOnce = 500;  ///< OVL_MAX_STACK
-constexpr std::size_t kMaxOptionBytes = 3600;
+constexpr std::size_t kMaxOptionBytes = 3600, kMaxPageBytes = 4096;
 
 bool set(int context, const char* key, std::string_view value) {
   Text text;
@@ -33,21 +33,29 @@ void add_log(int context, Text& text) {
   control.fail(Failure::system, error, text.view());
 }
 
-/// From Linux 6.7 on each lower folder is an option of its own. False: this kernel has no such option.
-bool add_lower_one_by_one(int context, const OverlayFolders& folders, const Control& control) {
-  for (std::size_t i = 0; i < folders.lower_count; ++i) {
-    if (set(context, "lowerdir+", folders.lower[i])) continue;
-    if (i == 0 && errno == EINVAL) return false;
-    fail_overlay(context, control, "adding a lower folder to the overlay");
-  }
-  return true;
+/// All options in one page of text. False: they do not fit, or the kernel refuses (errno) without saying why.
+bool mount_in_one_call(const OverlayFolders& folders, const char* place, std::uint64_t attributes) {
+  Text options;
+  options << (folders.user_xattrs ? "userxattr" : "index=off");
+  if (!folders.upper.empty()) options << ",volatile,upperdir=" << folders.upper << ",workdir=" << folders.work;
+  options << ",lowerdir=";
+  for (std::size_t i = 0; i < folders.lower_count; ++i) options << (i ? ":" : "") << folders.lower[i];
+  errno = E2BIG;
+  if (options.view().size() >= kMaxPageBytes) return false;
+  unsigned long flags =
+      (attributes & MOUNT_ATTR_NODEV ? MS_NODEV : 0) | (attributes & MOUNT_ATTR_NOSUID ? MS_NOSUID : 0);
+  return ::mount("overlay", place, "overlay", flags, options.c_str()) == 0;
 }
 
-int mount_new_way(const OverlayFolders& folders, std::uint64_t attributes, const Control& control) {
+/// From Linux 6.7 on each lower folder is an option of its own, so that there is room for all, and failures have words.
+void mount_in_steps(const OverlayFolders& folders, const char* place, std::uint64_t attributes,
+                    const Control& control) {
+  int first_error = errno;
   int context = control.check(::fsopen("overlay", FSOPEN_CLOEXEC), "opening overlayfs");
-  if (!add_lower_one_by_one(context, folders, control)) {
-    ::close(context);
-    return -1;
+  for (std::size_t i = 0; i < folders.lower_count; ++i) {
+    if (set(context, "lowerdir+", folders.lower[i])) continue;
+    if (i == 0 && errno == EINVAL) control.fail(Failure::system, first_error, "mounting the overlay");
+    fail_overlay(context, control, "adding a lower folder to the overlay");
   }
   bool ok = !folders.user_xattrs || ::fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", nullptr, 0) == 0;
   if (!folders.upper.empty())
@@ -58,28 +66,12 @@ int mount_new_way(const OverlayFolders& folders, std::uint64_t attributes, const
   int mount = ::fsmount(context, FSMOUNT_CLOEXEC, static_cast<unsigned>(attributes));
   if (mount < 0) fail_overlay(context, control, "mounting the overlay");
   ::close(context);
-  return mount;
+  control.check(::move_mount(mount, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH), "attaching the overlay");
+  ::close(mount);
 }
 
-/// All options in one page of text, for older kernels. `place` is mounted over and taken off again as a detached mount.
-int mount_old_way(const OverlayFolders& folders, const char* place, std::uint64_t attributes, const Control& control) {
-  Text options;
-  options << (folders.user_xattrs ? "userxattr" : "index=off");
-  if (!folders.upper.empty()) options << ",volatile,upperdir=" << folders.upper << ",workdir=" << folders.work;
-  options << ",lowerdir=";
-  for (std::size_t i = 0; i < folders.lower_count; ++i) options << (i ? ":" : "") << folders.lower[i];
-  control.check(::mount("overlay", place, "overlay", 0, options.c_str()), "mounting the overlay");
-  int mounted = control.check(::open(place, O_PATH | O_CLOEXEC), "opening the overlay");
-  int mount = control.check(clone_mount(mounted, false), "detaching the overlay");
-  control.check(set_attributes(mount, attributes, false), "setting attributes of the overlay");
-  ::close(mounted);
-  control.check(::umount2(place, MNT_DETACH), "detaching the overlay");
-  return mount;
-}
-
-int mount_once(const OverlayFolders& folders, const char* place, std::uint64_t attributes, const Control& control) {
-  int mount = mount_new_way(folders, attributes, control);
-  return mount >= 0 ? mount : mount_old_way(folders, place, attributes, control);
+void mount_once(const OverlayFolders& folders, const char* place, std::uint64_t attributes, const Control& control) {
+  if (!mount_in_one_call(folders, place, attributes)) mount_in_steps(folders, place, attributes, control);
 }
 
 /// How many of the upper lower-folders fit into one mount, next to one more for the rest.
@@ -95,32 +87,25 @@ std::size_t fitting(const OverlayFolders& folders) {
 
 }  // namespace
 
-int mount_overlay(const OverlayFolders& folders, const char* bottom, std::uint64_t attributes, const Control& control) {
+int mount_overlay(const OverlayFolders& folders, const char* bottom, const char* place, std::uint64_t attributes,
+                  const Control& control) {
   std::size_t count = fitting(folders);
-  if (count == folders.lower_count) return mount_once(folders, bottom, attributes, control);
-
+  OverlayFolders top = folders;
+  static std::string_view upper_part[kMaxLowerAtOnce];
   // Nothing lies below the bottom part, so merging it hides no whiteout that the upper part would need.
   OverlayFolders lowest{
       .lower = folders.lower + count, .lower_count = folders.lower_count - count, .user_xattrs = folders.user_xattrs};
   if (lowest.lower_count > kMaxLowerAtOnce)
     control.fail(Failure::system, E2BIG, "mounting the overlay: more layers than this kernel can stack");
-  static std::string_view upper_part[kMaxLowerAtOnce];
-  std::size_t upper_count = count;
   if (lowest.lower_count > 1) {
-    int merged = mount_once(lowest, bottom, 0, control);
-    int place = control.check(::open(bottom, O_PATH | O_CLOEXEC), "opening", bottom);
-    control.check(move_onto(merged, place), "attaching the bottom layers");
-    ::close(place);
+    mount_once(lowest, bottom, 0, control);
     std::memcpy(upper_part, folders.lower, count * sizeof *upper_part);
-    upper_part[upper_count++] = bottom;
-  } else {
-    std::memcpy(upper_part, folders.lower, folders.lower_count * sizeof *upper_part);
-    upper_count = folders.lower_count;
+    upper_part[count] = bottom;
+    top.lower = upper_part;
+    top.lower_count = count + 1;
   }
-  OverlayFolders top = folders;
-  top.lower = upper_part;
-  top.lower_count = upper_count;
-  return mount_once(top, "../r", attributes, control);
+  mount_once(top, place, attributes, control);
+  return control.check(::open(place, O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the overlay");
 }
 
 }  // namespace imgb::stub

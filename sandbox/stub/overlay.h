@@ -15,9 +15,10 @@ struct OverlayFolders {
   bool user_xattrs = true;
 };
 
-/// Returns the overlay as a detached mount. Stacks deeper than the kernel takes at once are made in two: the bottom
-/// part is merged into `bottom` first, a folder by its path from here.
+/// Mounts the overlay at the folder `place` and returns it open. Stacks deeper than the kernel takes at once are made
+/// in two: the bottom part is merged into the folder `bottom` first. Both by their paths from here.
 /// The root of a step is `volatile`: no sync of the host's disk when it is unmounted; the caller syncs what it keeps.
-int mount_overlay(const OverlayFolders& folders, const char* bottom, std::uint64_t attributes, const Control& control);
+int mount_overlay(const OverlayFolders& folders, const char* bottom, const char* place, std::uint64_t attributes,
+                  const Control& control);
 
 }  // namespace imgb::stub

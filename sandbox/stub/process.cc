@@ -121,9 +121,14 @@ int last_capability() {
   return last;
 }
 
+/// What the bounding set was limited to by this process or the one that it comes from.
+std::uint64_t limited_to = ~std::uint64_t{0};
+
 void limit_bounding_set(std::uint64_t keep, const Control& control) {
+  if (keep == limited_to) return;
   for (int number = 0, last = last_capability(); number <= last; ++number)
     if (!(keep >> number & 1)) control.check(::prctl(PR_CAPBSET_DROP, number, 0, 0, 0), "dropping capabilities");
+  limited_to = keep;
 }
 
 /// The terminal of the world's own devpts: never a name of the image (V77). Its other side goes to imgb.
@@ -232,6 +237,10 @@ int become(void* argument) {
 }
 
 }  // namespace
+
+void limit_capabilities(std::uint64_t keep, const Control& control) {
+  limit_bounding_set(keep & own_capabilities(control), control);
+}
 
 pid_t start_process(PlanReader& plan, const int* stdio, const Control& control) {
   Process process = read_process(plan, stdio, control);

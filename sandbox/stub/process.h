@@ -5,6 +5,9 @@
 
 namespace imgb::stub {
 
+/// No process started from here on can ever be capable of more.
+void limit_capabilities(std::uint64_t keep, const Control& control);
+
 /// The main process of a world: reads the process part of the plan, becomes what it says and executes the program.
 /// `stdio` are its 0, 1 and 2 (ignored with a terminal). Returns its pid when the program has been executed; a failure
 /// ends this process too, told by `control`.

@@ -12,8 +12,7 @@
 namespace imgb::stub {
 
 Text& Text::operator<<(std::string_view more) {
-  std::size_t room = sizeof bytes_ - 1 - size_;
-  std::size_t count = more.size() < room ? more.size() : room;
+  std::size_t count = more.size() < room() ? more.size() : room();
   std::memcpy(bytes_ + size_, more.data(), count);
   shorten(size_ + count);
   return *this;
@@ -74,7 +73,20 @@ long receive(int socket, void* into, std::size_t bytes, int* descriptors, std::s
 }
 
 void Control::report(Report kind, std::string_view body, int descriptor) const {
+  send_stubs();
   send(socket_, &kind, sizeof kind, body, descriptor);
+}
+
+void Control::note_stub(std::string_view path) const {
+  if (stubs_.room() < path.size() + 1) send_stubs();
+  stubs_ << path << std::string_view("", 1);
+}
+
+void Control::send_stubs() const {
+  if (stubs_.view().empty()) return;
+  Report kind = Report::stub;
+  send(socket_, &kind, sizeof kind, stubs_.view());
+  stubs_.shorten(0);
 }
 
 void Control::fail(Failure kind, int error, std::string_view what, std::string_view name) const {

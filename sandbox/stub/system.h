@@ -15,6 +15,7 @@ class Text {
   Text& operator<<(std::uint64_t number);
   const char* c_str() const { return bytes_; }
   std::string_view view() const { return {bytes_, size_}; }
+  std::size_t room() const { return sizeof bytes_ - 1 - size_; }
   void shorten(std::size_t size) { bytes_[size_ = size] = 0; }
 
  private:
@@ -28,6 +29,7 @@ class Control {
   explicit Control(int socket) : socket_(socket) {}
   int socket() const { return socket_; }
   void report(Report kind, std::string_view body, int descriptor = -1) const;
+  void note_stub(std::string_view path) const;  ///< Reported with the next report: one message for many.
   /// Tells what went wrong and ends this process. `error`: errno, 0 for none.
   [[noreturn]] void fail(Failure kind, int error, std::string_view what, std::string_view name = {}) const;
   /// A failed system call: fails with the present errno.
@@ -39,8 +41,10 @@ class Control {
   }
 
  private:
+  void send_stubs() const;
   int socket_;
   mutable volatile bool failed_ = false;
+  mutable Text stubs_;
 };
 
 /// Receives one message with its descriptors (close-on-exec). Returns its size, 0 at the end, -1 on error. `count` is

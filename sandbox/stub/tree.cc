@@ -89,9 +89,10 @@ int Tree::make(int parent, const char* name, std::string_view path, Kind kind, c
       control_->check(::fchownat(made, "", keep->uid, keep->gid, AT_EMPTY_PATH), "giving an owner to", path);
     return made;
   }
+  if (before.st_dev != root_device_) return made;  // not of the root file system
   timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
   ::utimensat(parent, "", times, AT_EMPTY_PATH);  // a file system without times loses nothing
-  if (before.st_dev == root_device_) control_->report(Report::stub, path);
+  control_->note_stub(path);
   return made;
 }
 

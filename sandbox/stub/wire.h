@@ -9,8 +9,8 @@
 /// Three sockets (SOCK_SEQPACKET):
 ///   spawner   imgb <-> the spawner process, one per Sandbox and kind (descriptor 3): namespaces, then one SpawnRequest
 ///             per world
-///   control   imgb <-> process 1 of one world: the plan and its descriptors, then Signals in and Reports out; end of
-///             file means that the other side is gone
+///   control   imgb <-> process 1 of one world: the ground and its descriptors, at some time the plan and its, then
+///             Signals in and Reports out; end of file means that the other side is gone
 namespace imgb::stub {
 
 /// First letter of the stub's argv[1]; a "u" after it: with a user namespace.
@@ -28,8 +28,11 @@ struct SpawnReply {  ///< With a pidfd when pid > 0.
   std::int32_t error = 0;  ///< errno
 };
 
-struct PlanHeader {  ///< With the plan (a memfd) as first descriptor, then those that the plan counts from 0.
+/// Of the ground and of the plan: with it (a memfd) as first descriptor, then stdin, stdout and stderr (not with the
+/// ground), then those that it counts from 0.
+struct PlanHeader {
   std::uint64_t plan_bytes = 0;
+  std::uint64_t stdio_count = 0;
 };
 /// To process 1: a signal for the main process.
 struct Signal {
@@ -37,7 +40,7 @@ struct Signal {
 };
 
 enum class Report : char {
-  stub = 'p',      ///< A mount target that was made: its path follows.
+  stub = 'p',      ///< Mount targets that were made: their paths follow, each with a NUL. Before other reports.
   terminal = 't',  ///< Our side of the terminal comes as descriptor.
   socket = 'l',    ///< A listening socket comes as descriptor; 32-bit number of the relay follows.
   started = 's',   ///< The program was executed.
@@ -71,6 +74,7 @@ enum class Op : std::uint32_t {
   mask,         ///< path; descriptor of the null device
   mask_each,    ///< folder; prefix of names; name below: masks folder/prefix*/name
   read_only,    ///< path
+  move,         ///< path: a part of the ground to the same path of the root
   symlink,      ///< path; text
   folder,       ///< path; mode, uid, gid: made when missing
 };

@@ -25,15 +25,17 @@ StepSpec simple_step() {
 template <class Op>
 std::vector<Op> ops(const SandboxPlan& plan) {
   std::vector<Op> found;
-  for (const MountOp& op : plan.mounts)
-    if (const auto* one = std::get_if<Op>(&op)) found.push_back(*one);
+  for (const auto* list : {&plan.ground.mounts, &plan.mounts})
+    for (const MountOp& op : *list)
+      if (const auto* one = std::get_if<Op>(&op)) found.push_back(*one);
   return found;
 }
 
 template <class Op>
 const Op* find_at(const SandboxPlan& plan, const std::string& target) {
-  for (const MountOp& op : plan.mounts)
-    if (const auto* one = std::get_if<Op>(&op); one && one->target.str() == target) return one;
+  for (const auto* list : {&plan.ground.mounts, &plan.mounts})
+    for (const MountOp& op : *list)
+      if (const auto* one = std::get_if<Op>(&op); one && one->target.str() == target) return one;
   return nullptr;
 }
 
@@ -61,16 +63,28 @@ TEST(Plan, HidesAndProtectsWhatTheKernelShows) {
   EXPECT_TRUE(find_at<mount_op::FileSystem>(plan, "/sys")->attributes & MOUNT_ATTR_RDONLY);
 }
 
-TEST(Plan, UserMountsComeBeforeMasks) {
+TEST(Plan, GroundDependsOnNothingOfTheImage) {
   StepSpec spec = simple_step();
-  spec.mounts = {TmpfsMount{RootedPath::clean("/cache")}};
   SandboxPlan plan = make_plan(spec, {});
-  auto place = [&](auto is) { return std::find_if(plan.mounts.begin(), plan.mounts.end(), is) - plan.mounts.begin(); };
-  auto cache = place([](const MountOp& op) {
-    const auto* fs = std::get_if<mount_op::FileSystem>(&op);
-    return fs && fs->target.str() == "/cache";
-  });
-  EXPECT_LT(cache, place([](const MountOp& op) { return std::holds_alternative<mount_op::Mask>(op); }));
+  spec.root.lower = {"other"};
+  spec.root.upper = "elsewhere/u";
+  spec.argv = {"other"};
+  spec.env = {"A=1"};
+  spec.cwd = RootedPath::clean("/work");
+  spec.hostname = "other";
+  spec.mounts = {TmpfsMount{RootedPath::clean("/cache")}};
+  EXPECT_EQ(make_plan(spec, {}).ground, plan.ground);
+  spec.drop_capabilities = {"CHOWN"};
+  EXPECT_NE(make_plan(spec, {}).ground, plan.ground);
+}
+
+TEST(Plan, GroundComesIntoTheRootBeforeMountsOfTheUser) {
+  StepSpec spec = simple_step();
+  spec.mounts = {TmpfsMount{RootedPath::clean("/dev/cache")}};
+  SandboxPlan plan = make_plan(spec, {});
+  std::vector<std::string> moved;
+  for (std::size_t i = 1; i < 4; ++i) moved.push_back(std::get<mount_op::Move>(plan.mounts.at(i)).path.str());
+  EXPECT_EQ(moved, (std::vector<std::string>{"/proc", "/sys", "/dev"}));
 }
 
 TEST(Plan, RefusesTargetsThatAreTheKernels) {
