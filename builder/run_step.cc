@@ -114,7 +114,7 @@ class RunRun {
   Layer execute() {
     auto lower = services_.unpack(below_, activity_, stop_);
     SnapshotStore& snapshots = services_.tools.snapshots;
-    auto scratch = snapshots.make_scratch();
+    auto scratch = snapshots.make_scratch(below_.layers);
     OpenMounts mounts = open_mounts(run_, inputs_, services_, activity_, stop_);
     StepSpec spec = make_spec(mounts, std::move(lower), scratch);
     LogSink log(activity_);
@@ -134,6 +134,7 @@ class RunRun {
   StepSpec make_spec(OpenMounts& mounts, std::vector<std::string> lower, const SnapshotStore::Scratch& scratch) {
     StepSpec spec;
     std::reverse(lower.begin(), lower.end());  // top first
+    lower.push_back(services_.tools.snapshots.mount_points());
     spec.root = {&services_.tools.snapshots.folder(), std::move(lower), scratch.upper(), scratch.work()};
     spec.user = resolve_run_user(run_.user, below_, services_, activity_, stop_);
     if (std::vector<std::uint32_t>& groups = spec.user.groups; !std::ranges::binary_search(groups, spec.user.gid)) {

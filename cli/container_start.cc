@@ -57,7 +57,8 @@ PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, co
   spec_.root.snapshots = &snapshots_.folder();
   spec_.root.lower = snapshots_.ensure(layers, stream_from(store.blobs()), {}, stop);
   std::reverse(spec_.root.lower.begin(), spec_.root.lower.end());  // RootFs wants the top first.
-  scratch_.emplace(snapshots_.make_scratch());
+  spec_.root.lower.push_back(snapshots_.mount_points());
+  scratch_.emplace(snapshots_.make_scratch(layers));
   spec_.root.upper = scratch_->upper();
   spec_.root.work = scratch_->work();
   spec_.user = find_user(store, layers, request.user, stop);

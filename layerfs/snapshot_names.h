@@ -10,10 +10,12 @@ namespace imgb {
 
 /// Every name below ROOT/snapshots is made and read here (pure):
 ///
-///   mfzwi4/       a snapshot: base32 of the first bits of its ChainId, so short that 500 fit in one page of mount
-///   options mfzwi4.ok     its ready mark: what it holds, and whether it survives a reboot s-1f0c.../    scratch of a
-///   running process, locked by it: u/ the upper and w/ the work folder lock-2a       one of 64 locks; who makes a
-///   snapshot holds that of its ChainId
+///   mfzwi4/        a snapshot: base32 of the first bits of its ChainId, so short that 500 fit in one page of mount
+///                  options
+///   mfzwi4.ok      its ready mark: what it holds, and whether it survives a reboot
+///   s-1f0c.../     scratch of a running process, locked by it: u/ the upper and w/ the work folder
+///   lock-2a        one of 64 locks; who makes a snapshot holds that of its ChainId
+///   mount-points/  empty, but for what every step mounts something over
 ///
 /// When two ChainIds begin alike, the second takes a longer name.
 inline constexpr std::array<std::size_t, 4> kSnapshotNameLengths{6, 9, 13, 26};
@@ -22,6 +24,7 @@ std::string mark_name(std::string_view snapshot);
 std::string lock_name(const ChainId& chain);
 inline constexpr std::string_view kScratchPrefix = "s-";
 inline constexpr std::string_view kUpperName = "u", kWorkName = "w";
+inline constexpr std::string_view kMountPointsName = "mount-points";
 
 /// A ready mark is written without a sync. It names the boot it was written in and holds for no other, until everything
 /// was synced and it is written again without one: so no mark ever outlives the bytes it speaks of.

@@ -20,7 +20,8 @@ std::string random_name() {
 
 }  // namespace
 
-SnapshotStore::Scratch::State::State(const Dir& snapshots) : folder(snapshots.duplicate()) {
+SnapshotStore::Scratch::State::State(const Dir& snapshots, std::shared_ptr<BackgroundRemover> takes)
+    : remover(std::move(takes)), folder(snapshots.duplicate()) {
   // A sweep of another process may take the folder between its making and its locking: then it has no name any more.
   do {
     name = random_name();
@@ -39,8 +40,11 @@ SnapshotStore::Scratch::State::State(const Dir& snapshots) : folder(snapshots.du
 
 SnapshotStore::Scratch::State::~State() {
   try {
-    folder.remove_tree(name);
-  } catch (const Error&) {
+    if (remover)
+      remover->remove(std::move(folder), std::move(name), std::move(dir));
+    else
+      folder.remove_tree(name);
+  } catch (const std::exception&) {
     // Unlocked now: the next process sweeps it.
   }
 }

@@ -1,16 +1,20 @@
 #pragma once
+#include <memory>
 #include <string>
 
+#include "layerfs/background_remover.h"
 #include "layerfs/snapshot_store.h"
 
 namespace imgb {
 
 /// One locked folder "s-..." with an upper and a work folder in it.
 struct SnapshotStore::Scratch::State {
-  explicit State(const Dir& snapshots);
+  /// `remover`: takes it away in the end; null: the destructor does.
+  explicit State(const Dir& snapshots, std::shared_ptr<BackgroundRemover> remover = nullptr);
   ~State();
   State(const State&) = delete;
 
+  std::shared_ptr<BackgroundRemover> remover;
   Dir folder;  ///< The snapshots folder.
   std::string name;
   Dir dir;  ///< Its descriptor holds the lock.

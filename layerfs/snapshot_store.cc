@@ -1,5 +1,7 @@
 #include "layerfs/snapshot_store.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <mutex>
 #include <set>
@@ -55,7 +57,8 @@ struct SnapshotStore::State {
   Store& store;
   SnapshotMarks marks;
   Guarded<Cached> cached;
-  std::once_flag swept;
+  std::once_flag swept, mount_points_made;
+  std::shared_ptr<BackgroundRemover> remover = std::make_shared<BackgroundRemover>();
 };
 
 std::vector<std::size_t> SnapshotStore::State::missing(const std::vector<ChainId>& chains) const {
@@ -140,7 +143,7 @@ std::vector<std::string> SnapshotStore::ensure(std::span<const Layer> stack, con
 
 SnapshotStore::Scratch SnapshotStore::make_scratch(std::span<const Layer> below) {
   state_->sweep_once();
-  auto scratch = std::make_unique<Scratch::State>(folder());
+  auto scratch = std::make_unique<Scratch::State>(folder(), state_->remover);
   auto top = below.empty() ? std::nullopt : state_->marks.find(chains_of(below).back());
   if (top) {
     FileStat root = folder().stat(*top);
@@ -148,6 +151,21 @@ SnapshotStore::Scratch SnapshotStore::make_scratch(std::span<const Layer> below)
     apply_metadata(upper.fd(), {.mode = root.mode, .uid = root.uid, .gid = root.gid, .mtime = root.mtime}, "/");
   }
   return Scratch(std::move(scratch));
+}
+
+std::string SnapshotStore::mount_points() {
+  std::call_once(state_->mount_points_made, [&] {
+    Dir points = folder().make_dirs(kMountPointsName, 0755);
+    for (const char* name : {"proc", "sys", "dev", "etc"}) {
+      points.make_dirs(name, 0755);
+      points.set_mode(name, 0755);  // whatever the umask
+    }
+    for (const char* name : {"etc/hosts", "etc/resolv.conf"}) {
+      points.open_file(name, O_RDONLY | O_CREAT, 0644);
+      points.set_mode(name, 0644);
+    }
+  });
+  return std::string(kMountPointsName);
 }
 
 Layer SnapshotStore::commit(Scratch& scratch, std::span<const Layer> below, const CommitOptions& options,

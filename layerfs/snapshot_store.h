@@ -52,7 +52,10 @@ class SnapshotStore {
     std::unique_ptr<State> state_;
   };
   /// The upper folder gets the root's mode and owner from the stack's top snapshot, when there is one.
-  Scratch make_scratch(std::span<const Layer> below = {});
+  Scratch make_scratch(std::span<const Layer> below);
+  /// Name below folder() of the lowest layer for every step: it shows the folders and files that each step mounts
+  /// something over, so that they need not be made in the upper folder and taken out again.
+  std::string mount_points();
 
   /// Turns what a step left in the upper folder (hostile: V91) into a layer in one pass over the files. `below`
   /// resolves overlay details against the layers under it. `leave_out` are paths that must leave no trace (mount

@@ -210,10 +210,9 @@ void remove_stub(const Dir& upper, const RootedPath& path) {
 void Running::State::remove_traces() noexcept {
   if (!snapshots) return;
   try {
-    Dir upper_dir = snapshots->open_dir(upper);
+    Dir upper_dir;
+    if (!stubs.empty()) upper_dir = snapshots->open_dir(upper);
     for (auto stub = stubs.rbegin(); stub != stubs.rend(); ++stub) remove_stub(upper_dir, *stub);
-    // The kernel marks the work folder of a volatile overlay as spent; the next step over this upper folder needs it.
-    snapshots->remove_tree(work + "/work");
   } catch (const std::exception&) {
     // The stubs are named in the result too: whoever makes a layer leaves them out.
   }

@@ -275,7 +275,8 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
   if (!spec.root.upper.empty()) {
     running->snapshots = spec.root.snapshots->duplicate();
     running->upper = spec.root.upper;
-    running->work = spec.root.work;
+    // The kernel marks the work folder of a volatile overlay as spent: one that was used before is cleared.
+    spec.root.snapshots->remove_tree(spec.root.work + "/work");
   }
   for (std::size_t i = 0; i < spec.mounts.size(); ++i)
     if (const auto* socket = std::get_if<SocketMount>(&spec.mounts[i]))

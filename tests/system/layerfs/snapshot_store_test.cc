@@ -362,7 +362,7 @@ TEST_F(SnapshotTest, V91AHostileTreeIsReadWithoutFollowingAnything) {
 
 TEST_F(SnapshotTest, ARenamedFolderOfOverlayfsIsRefused) {
   Layer base = layer(TreeBuilder().dir("/etc"));
-  auto scratch = snapshots.make_scratch();
+  auto scratch = snapshots.make_scratch({});
   std::string upper = snapshots.folder().name() + "/" + scratch.upper();
   ::mkdir((upper + "/d").c_str(), 0755);
   ::setxattr((upper + "/d").c_str(), "user.overlay.redirect", "/etc", 4, 0);
@@ -392,11 +392,11 @@ TEST_F(SnapshotTest, ACopyThatARunFollowsUnpacksWhileItWrites) {
 }
 
 TEST_F(SnapshotTest, ScratchOfTheDeadIsSweptAndThatOfTheLivingIsNot) {
-  auto living = snapshots.make_scratch();
+  auto living = snapshots.make_scratch({});
   snapshots.folder().make_dir("s-0123456789abcdef", 0700);
   snapshots.folder().make_dir("s-0123456789abcdef/u", 0700);
   SnapshotStore other(store);
-  auto second = other.make_scratch();
+  auto second = other.make_scratch({});
   EXPECT_FALSE(snapshots.folder().find_stat("s-0123456789abcdef"));
   EXPECT_TRUE(snapshots.folder().find_stat(living.upper()));
 }
