@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "builder/copy_walk.h"
 #include "builder/glob.h"
 #include "builder/ignore.h"
 #include "core/base/error.h"
-#include "core/base/task.h"
 #include "core/base/text.h"
 
 namespace imgb {
@@ -14,61 +14,6 @@ namespace {
 [[noreturn]] void throw_not_found(const RootedPath& path) {
   throw_error(ErrorKind::not_found, "failed to calculate checksum: {}: not found", go_quote(path.str()));
 }
-
-/// Collects what is below a folder, leaving out what `exclude` names and, when there is an `include`, all it does not.
-class Walk {
- public:
-  Walk(const CopyTree& tree, const IgnoreMatcher* include, const IgnoreMatcher& exclude, const std::stop_token& stop)
-      : tree_(tree), include_(include), exclude_(exclude), stop_(stop) {}
-
-  std::vector<TreeView::Node> below(const RootedPath& root) {
-    root_size_ = root.is_root() ? 1 : root.str().size() + 1;
-    enter(root, include_ ? include_->root() : IgnoreMatcher::Folder{}, exclude_.root());
-    return std::move(taken_);
-  }
-
- private:
-  void enter(const RootedPath& folder, const IgnoreMatcher::Folder& included, const IgnoreMatcher::Folder& excluded) {
-    throw_if_stopped(stop_);
-    for (auto& entry : tree_.children(folder)) visit(std::move(entry), included, excluded);
-  }
-
-  void visit(CopyTree::Entry entry, const IgnoreMatcher::Folder& included, const IgnoreMatcher::Folder& excluded) {
-    std::string_view relative = std::string_view(entry.node.path.str()).substr(root_size_);
-    IgnoreMatcher::Verdict in, out;
-    if (include_) in = include_->check(included, relative);
-    if (!exclude_.empty()) out = exclude_.check(excluded, relative);
-    bool folder = entry.node.meta.type == FileType::directory;
-    bool wanted = !entry.only_parent && (!include_ || in.ignored) && !out.ignored;
-    if (!folder) {
-      if (wanted) take(std::move(entry.node));
-      return;
-    }
-    if (out.ignored && out.prune) return;
-    RootedPath path = entry.node.path;
-    if (wanted) {
-      take(std::move(entry.node));
-    } else {
-      waiting_.push_back(std::move(entry.node));
-    }
-    enter(path, in.folder, out.folder);
-    if (!wanted && !waiting_.empty() && waiting_.back().path == path) waiting_.pop_back();
-  }
-
-  /// Folders that are there only for what is below them come with the first thing that is.
-  void take(TreeView::Node node) {
-    for (auto& parent : waiting_) taken_.push_back(std::move(parent));
-    waiting_.clear();
-    taken_.push_back(std::move(node));
-  }
-
-  const CopyTree& tree_;
-  const IgnoreMatcher* include_;
-  const IgnoreMatcher& exclude_;
-  const std::stop_token& stop_;
-  std::size_t root_size_ = 1;
-  std::vector<TreeView::Node> taken_, waiting_;
-};
 
 /// Splits a pattern at its first component with a wildcard: the literal part and the components after it.
 struct SplitPattern {
@@ -113,7 +58,7 @@ std::optional<CopyItem> make_item(const CopyTree& tree, const RootedPath& as_wri
   if (!folder && exclude.ignores(as_written.name())) return std::nullopt;
   item.nodes.push_back(std::move(entry->node));
   if (folder) {
-    auto below = Walk(tree, nullptr, exclude, stop).below(root);
+    auto below = walk_below(tree, root, nullptr, exclude, stop);
     std::move(below.begin(), below.end(), std::back_inserter(item.nodes));
   }
   return item;
@@ -142,7 +87,7 @@ std::vector<CopyItem> select_with_parents(const CopyTree& tree, std::string_view
     CopyItem item{std::string(root.name()), root, {std::move(entry->node)}, true};
     IgnoreMatcher include(kept_path.is_root() ? std::vector<std::string>{"**"}
                                               : std::vector<std::string>{std::string(kept_path.relative())});
-    auto below = Walk(tree, &include, exclude, stop).below(root);
+    auto below = walk_below(tree, root, &include, exclude, stop);
     if (below.empty() && !has_wildcard(kept_path.str())) throw_not_found(as_written.join(kept_path.relative()));
     std::move(below.begin(), below.end(), std::back_inserter(item.nodes));
     if (item.nodes.size() > 1) items.push_back(std::move(item));

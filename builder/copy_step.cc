@@ -25,6 +25,7 @@ class CopyRun {
         services_(services),
         activity_(activity),
         stop_(stop),
+        place_(step.place),
         record_(step, services, activity),
         input_(services, services.plan.inputs.at(copy_.from), from, activity, stop),
         look_up_(!step.no_cache) {}
@@ -112,6 +113,8 @@ class CopyRun {
     CopyPlan plan = planner.take();
     prepare(plan);
     LayerWriter writer(services_.tools.store, services_.layer_options(), stop_);
+    auto last = look_up_ ? services_.cache.find_last_layer(place_) : std::nullopt;
+    if (last) writer.reuse(last->layer.blob.digest);
     for (auto& [path, entry] : plan) add(writer, path, entry);
     Layer layer = writer.finish();
     learn(plan, writer.toc());
@@ -189,6 +192,7 @@ class CopyRun {
       writer.add(std::move(out), bytes.get());
     } else if (is_from_tree(entry)) {
       auto bytes = input_.open(*entry.source);
+      out.content = entry.source->content;
       writer.add(std::move(out), bytes.get());
       input_.close(*entry.source, path);
     } else if (entry.source && is_download(entry.source)) {
@@ -199,8 +203,7 @@ class CopyRun {
     }
   }
 
-  /// What was written says what was read: digests for the key and for the stat cache. A file whose digest was known
-  /// must have had those bytes (V41).
+  /// What was written says what was read: digests for the key and for the stat cache.
   void learn(const CopyPlan& plan, const Toc& written) {
     input_.remember(written);
     std::map<const TreeView::Node*, Digest> contents;
@@ -209,9 +212,6 @@ class CopyRun {
       if (!is_from_tree(entry)) continue;
       auto at = written.find(path.str(), TocEntry::Kind::file);
       Digest content = written[at.value()].content.value();
-      if (entry.source->content && *entry.source->content != content) {
-        throw_error(ErrorKind::input, "{} changed while the build read it", printable(entry.source->path.str()));
-      }
       contents.emplace(entry.source, content);
       if (entry.source->link_group) of_group.emplace(entry.source->link_group, content);
     }
@@ -240,6 +240,7 @@ class CopyRun {
   StepServices& services_;
   Activity& activity_;
   std::stop_token stop_;
+  const std::string& place_;
   StepRecord record_;
   TreeInput input_;
   bool look_up_;

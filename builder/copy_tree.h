@@ -11,7 +11,8 @@
 namespace imgb {
 
 /// A tree that COPY, ADD and RUN mounts take files from: a folder of the host, an archive, a stage, an image. Nodes are
-/// as a layer will carry them: owners of a host folder are 0:0, ignored files do not exist. Not shared between threads.
+/// as a layer will carry them: owners of a host folder are 0:0, ignored files do not exist. Threads: const functions
+/// may run at once.
 class CopyTree {
  public:
   virtual ~CopyTree() = default;

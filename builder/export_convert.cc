@@ -6,6 +6,7 @@
 #include "core/oci/manifest.h"
 #include "layerfs/codec.h"
 #include "layerfs/decoder.h"
+#include "layerfs/layer_pipeline.h"
 
 namespace imgb {
 namespace {
@@ -22,11 +23,13 @@ Descriptor recompress(Store& store, const Layer& layer, Compression to, std::opt
   throw_if_stopped(stop);
   auto from = store.blobs().open(layer.blob.digest);
   auto tar = decode_confined(*from);
-  auto writer = store.blobs().create();
-  auto compressor = make_compressor(to, level, *writer);
-  copy(*tar, *compressor);
-  compressor->finish();
-  Descriptor blob = writer->commit(std::string(oci_layer_type(to)));
+  LayerPipeline pipeline(store.blobs(), to, level, stop);
+  for (;;) {
+    std::size_t got = tar->read(pipeline.space());
+    if (got == 0) break;
+    if (pipeline.advance(got)) pipeline.cut();
+  }
+  Descriptor blob = pipeline.finish().blob;
   store.cache().put(CacheTable::step, key, render_layer_record({{blob, layer.diff_id}, 0}));
   return blob;
 }

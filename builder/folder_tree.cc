@@ -43,7 +43,7 @@ TreeView::Node FolderTree::node_of(const Dir& parent, std::string_view name, Roo
   } else if (stat.type == FileType::regular) {
     node.meta.size_bytes = stat.size_bytes;
     if (stat.link_count > 1) node.link_group = stat.inode;
-    auto known = known_.with([&](const StatCache& cache) { return cache.find(stat); });
+    auto known = known_.find(stat);
     if (known) node.content = known->content;
     if (!known || known->has_xattrs) node.meta.xattrs = kept_xattrs(parent.xattrs(name));
   }
@@ -92,7 +92,7 @@ void FolderTree::check_unchanged(const TreeView::Node& node, const Opened& file)
 
 void FolderTree::remember(const TreeView::Node& node, const FileStat& stat, const Digest& content,
                           Nanoseconds read_at) const {
-  known_.with([&](StatCache& cache) { cache.add(stat, {content, !node.meta.xattrs.empty()}, read_at); });
+  known_.add(stat, {content, !node.meta.xattrs.empty()}, read_at);
 }
 
 Digest FolderTree::hash(const TreeView::Node& node, Nanoseconds read_at) const {

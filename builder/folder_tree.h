@@ -5,7 +5,6 @@
 #include "builder/copy_tree.h"
 #include "builder/stat_cache.h"
 #include "core/base/dir.h"
-#include "core/base/task.h"
 
 namespace imgb {
 
@@ -14,7 +13,7 @@ namespace imgb {
 class FolderTree : public CopyTree {
  public:
   /// Borrows both. `known` may be shared by several trees of one folder.
-  FolderTree(const Dir& dir, Guarded<StatCache>& known) : dir_(dir), known_(known) {}
+  FolderTree(const Dir& dir, StatCache& known) : dir_(dir), known_(known) {}
 
   std::optional<Entry> find(const RootedPath& path) const override;
   std::vector<Entry> children(const RootedPath& folder) const override;
@@ -36,7 +35,7 @@ class FolderTree : public CopyTree {
   TreeView::Node node_of(const Dir& parent, std::string_view name, RootedPath path, const FileStat& stat) const;
 
   const Dir& dir_;
-  Guarded<StatCache>& known_;
+  StatCache& known_;
 };
 
 }  // namespace imgb

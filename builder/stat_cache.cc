@@ -47,7 +47,7 @@ bool could_change_unseen(const FileStat& file, Nanoseconds read_at) {
 
 StatCache::StatCache(std::string value) : value_(std::move(value)) {
   if (!value_.starts_with(kMagic) || (value_.size() - kMagic.size()) % kRecordBytes != 0) value_.clear();
-  used_.resize(size());
+  used_ = std::make_unique<std::atomic<bool>[]>(size());
 }
 
 std::optional<StatCache::Known> StatCache::find(const FileStat& file) const {
@@ -64,7 +64,7 @@ std::optional<StatCache::Known> StatCache::find(const FileStat& file) const {
   if (low == size()) return std::nullopt;
   const char* record = value_.data() + kMagic.size() + low * kRecordBytes;
   if (identity(file) != std::string_view(record, 44)) return std::nullopt;
-  used_[low] = true;
+  used_[low].store(true, std::memory_order_relaxed);
   return Known{Digest::from_raw(DigestAlgorithm::sha256, as_bytes(std::string_view(record + kDigestAt, 32))),
                (record[44] & 1) != 0};
 }
@@ -74,13 +74,20 @@ void StatCache::add(const FileStat& file, const Known& known, Nanoseconds read_a
   std::string record = identity(file, kRecordBytes);
   record[44] = known.has_xattrs ? 1 : 0;
   std::memcpy(record.data() + kDigestAt, known.content.raw().data(), 32);
+  std::lock_guard hold(mutex_);
   added_.push_back(std::move(record));
 }
 
+bool StatCache::changed() const {
+  std::lock_guard hold(mutex_);
+  return !added_.empty();
+}
+
 std::string StatCache::render() const {
+  std::lock_guard hold(mutex_);
   std::vector<std::string_view> fresh(added_.begin(), added_.end());
   std::sort(fresh.begin(), fresh.end(), [](auto a, auto b) { return order(a.data()) < order(b.data()); });
-  std::size_t used = fresh.size() + static_cast<std::size_t>(std::count(used_.begin(), used_.end(), true));
+  std::size_t used = fresh.size() + static_cast<std::size_t>(std::count(used_.get(), used_.get() + size(), true));
   std::size_t unused = size() + fresh.size() - used;
   bool keep_unused = unused <= used + 1000;
   std::string out(kMagic);

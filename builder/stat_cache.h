@@ -1,5 +1,8 @@
 #pragma once
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,10 +23,11 @@ namespace imgb {
 /// Format of one value of CacheTable::context_stat (key: the context's path): "imgbsc1\n", then records of 80 bytes in
 /// ascending order of (device, inode): device, inode, size, mtime, ctime as 8 bytes each, mode as 4, flags as 4 (bit 0:
 /// it has extended attributes), 32 bytes of SHA-256; little endian. Searched in place, nothing is parsed.
+///
+/// Threads: find and add may run at once.
 class StatCache {
  public:
-  StatCache() = default;
-  explicit StatCache(std::string value);  ///< Anything but our format is an empty cache.
+  explicit StatCache(std::string value = {});  ///< Anything but our format is an empty cache.
 
   struct Known {
     Digest content;
@@ -32,7 +36,7 @@ class StatCache {
   std::optional<Known> find(const FileStat& file) const;
   /// Remembers what was read at `read_at` or later, if that is safe.
   void add(const FileStat& file, const Known& known, Nanoseconds read_at);
-  bool changed() const { return !added_.empty(); }
+  bool changed() const;
   /// Old and new records together; records whose file was not asked for since are kept while they are no more than the
   /// others.
   std::string render() const;
@@ -42,7 +46,8 @@ class StatCache {
 
  private:
   std::string value_;
-  mutable std::vector<bool> used_;
+  std::unique_ptr<std::atomic<bool>[]> used_;  ///< By record.
+  mutable std::mutex mutex_;
   std::vector<std::string> added_;
 };
 

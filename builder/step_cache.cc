@@ -42,6 +42,12 @@ std::optional<Ingredients> StepCache::find_last(std::string_view place) {
   return Ingredients(std::move(*encoded));
 }
 
+std::optional<MadeLayer> StepCache::find_last_layer(std::string_view place) {
+  auto text = store_.cache().find(CacheTable::explain, fmt::format("at {}", place));
+  auto key = text ? Digest::find(*text) : std::nullopt;
+  return key ? find(*key) : std::nullopt;
+}
+
 void StepCache::remember_place(std::string_view place, const Digest& key) {
   std::string at = fmt::format("at {}", place), text = key.str();
   if (store_.cache().find(CacheTable::explain, at) != text) store_.cache().put(CacheTable::explain, at, text);

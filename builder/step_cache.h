@@ -30,6 +30,8 @@ class StepCache {
 
   /// The ingredients that the step at `place` had when it last ran or was found.
   std::optional<Ingredients> find_last(std::string_view place);
+  /// The layer that it had then, when its blob is still there.
+  std::optional<MadeLayer> find_last_layer(std::string_view place);
   void remember_place(std::string_view place, const Digest& key);
   void remember_ingredients(const Ingredients& ingredients);
 

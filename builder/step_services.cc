@@ -30,16 +30,11 @@ FileSystem FileSystem::with(const MadeLayer& top) const {
   return out;
 }
 
-OpenContext::OpenContext(const FolderContext& folder, Store& store) : folder_(folder) {
-  if (auto value = store.cache().find(CacheTable::context_stat, folder.id)) {
-    known_.with([&](StatCache& cache) { cache = StatCache(std::move(*value)); });
-  }
-}
+OpenContext::OpenContext(const FolderContext& folder, Store& store)
+    : folder_(folder), known_(store.cache().find(CacheTable::context_stat, folder.id).value_or("")) {}
 
 void OpenContext::save(Store& store) {
-  known_.with([&](StatCache& cache) {
-    if (cache.changed()) store.cache().put(CacheTable::context_stat, folder_.id, cache.render());
-  });
+  if (known_.changed()) store.cache().put(CacheTable::context_stat, folder_.id, known_.render());
 }
 
 StepServices::StepServices(const BuildRequest& build_request, const BuildPlan& build_plan,

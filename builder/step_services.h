@@ -47,7 +47,7 @@ class OpenContext {
 
  private:
   const FolderContext& folder_;
-  Guarded<StatCache> known_;
+  StatCache known_;
 };
 
 /// What the steps of one build share. Threads: all functions may be called at once.

@@ -21,12 +21,9 @@ bool is_zstd(std::string_view start) {
 
 class PlainCompressor : public Compressor {
  public:
-  explicit PlainCompressor(Sink& into) : into_(into) {}
-  void write(std::span<const std::byte> bytes) override { into_.write(bytes); }
-  void finish() override {}
-
- private:
-  Sink& into_;
+  std::span<const std::byte> compress(std::span<const std::byte> segment, std::vector<std::byte>&) override {
+    return segment;
+  }
 };
 
 class PlainSource : public Source {
@@ -57,11 +54,15 @@ class SniffingDecompressor : public Source {
   std::unique_ptr<Source> decompressor_;
 };
 
-std::unique_ptr<Compressor> make_gzip_compressor(int level, Sink& into) {
+std::unique_ptr<Compressor> make_gzip_compressor(int level) {
   if (level < 0 || level > 9) throw_error(ErrorKind::usage, "gzip has levels 0 to 9, not {}", level);
   // igzip's levels 1 and 2 lie in speed and size where zlib's do. Its level 3 gives other bytes on AVX2 than on
   // AVX-512.
-  return level == 1 || level == 2 ? make_igzip_compressor(level, into) : make_zlib_compressor(level, into);
+  return level == 1 || level == 2 ? make_igzip_compressor(level) : make_zlib_compressor(level);
+}
+
+void append_le32(std::string& out, std::uint32_t value) {
+  for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>(value >> shift));
 }
 
 }  // namespace
@@ -82,16 +83,29 @@ std::size_t RewoundSource::read(std::span<std::byte> into) {
   return count;
 }
 
-std::unique_ptr<Compressor> make_compressor(Compression compression, std::optional<int> level, Sink& into) {
+std::unique_ptr<Compressor> make_compressor(Compression compression, std::optional<int> level) {
   switch (compression) {
     case Compression::none:
-      return std::make_unique<PlainCompressor>(into);
+      return std::make_unique<PlainCompressor>();
     case Compression::gzip:
-      return make_gzip_compressor(level.value_or(1), into);
+      return make_gzip_compressor(level.value_or(1));
     case Compression::zstd:
-      return make_zstd_compressor(level.value_or(1), into);
+      return make_zstd_compressor(level.value_or(1));
   }
   throw_error(ErrorKind::internal, "unknown compression");
+}
+
+// RFC 1952: deflate; no name, no time, no host. One member, whatever the number of segments.
+std::string stream_head(Compression compression) {
+  return compression == Compression::gzip ? std::string("\x1f\x8b\x08\0\0\0\0\0\0\xff", 10) : std::string();
+}
+
+std::string stream_tail(Compression compression, std::uint32_t crc, std::uint64_t size_bytes) {
+  if (compression != Compression::gzip) return {};
+  std::string tail("\x03\0", 2);  // RFC 1951: a last block with nothing in it, since no segment is the last
+  append_le32(tail, crc);
+  append_le32(tail, static_cast<std::uint32_t>(size_bytes));
+  return tail;
 }
 
 std::unique_ptr<Source> make_decompressor(Compression compression, Source& from) {

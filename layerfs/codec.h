@@ -1,27 +1,38 @@
 #pragma once
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/stream.h"
 #include "core/oci/descriptor.h"
 
 namespace imgb {
 
-/// Compresses what is written to it into another sink. `finish` once, last; without it the output is not whole.
+/// A compressed stream is made of segments that are compressed each by itself, so that several may be compressed at
+/// once and a segment that an earlier stream holds too need not be compressed again. The stream is stream_head(), the
+/// segments in order (zstd: at least one, if only an empty one), stream_tail().
 ///
-/// The bytes that come out depend on the bytes that went in and on how they were cut into writes, on nothing else: not
-/// on the CPU, the number of threads or the time. Writers cut at fixed sizes (layerfs/layer_pipeline.h).
-class Compressor : public Sink {
+/// What a segment becomes depends on its bytes, the codec and the level, on nothing else: not on its neighbours, the
+/// CPU, the number of threads or the time. Where a stream is cut is its writer's business (layerfs/segment_writer.h).
+class Compressor {
  public:
-  virtual void finish() = 0;
+  virtual ~Compressor() = default;
+  /// Compresses one segment, into `room` (which it replaces) or, where there is nothing to do, not at all. The result
+  /// is good until either changes. Not shared between threads.
+  virtual std::span<const std::byte> compress(std::span<const std::byte> segment, std::vector<std::byte>& room) = 0;
 };
 
 /// `level` is the codec's own scale (gzip 0 to 9, zstd 1 to 19); unset is fast: gzip by igzip at about 7 times zlib's
-/// speed, zstd level 1. Error(usage) for a level the codec does not have. Borrows `into`.
-std::unique_ptr<Compressor> make_compressor(Compression compression, std::optional<int> level, Sink& into);
+/// speed, zstd level 1. Error(usage) for a level the codec does not have.
+std::unique_ptr<Compressor> make_compressor(Compression compression, std::optional<int> level);
+std::string stream_head(Compression compression);
+/// `crc` and `size_bytes` are of all that was compressed (layerfs/checksum.h).
+std::string stream_tail(Compression compression, std::uint32_t crc, std::uint64_t size_bytes);
 
 /// Decompresses as it is read. Concatenated members or frames are one stream (V18). Error(corrupt): cut short, wrong
 /// checksum, not of this format, a zstd window above 128 MiB (V19, V20). Borrows `from`.
@@ -51,9 +62,9 @@ class RewoundSource : public Source {
 std::unique_ptr<Source> make_sniffing_decompressor(Source& from);
 
 // One wrapper file per library; make_compressor and make_decompressor choose.
-std::unique_ptr<Compressor> make_igzip_compressor(int level, Sink& into);  ///< 1 or 2
-std::unique_ptr<Compressor> make_zlib_compressor(int level, Sink& into);
-std::unique_ptr<Compressor> make_zstd_compressor(int level, Sink& into);
+std::unique_ptr<Compressor> make_igzip_compressor(int level);  ///< 1 or 2; raw deflate, each segment flushed.
+std::unique_ptr<Compressor> make_zlib_compressor(int level);   ///< The same.
+std::unique_ptr<Compressor> make_zstd_compressor(int level);   ///< Each segment a frame.
 std::unique_ptr<Source> make_igzip_decompressor(Source& from);
 std::unique_ptr<Source> make_zstd_decompressor(Source& from);
 std::unique_ptr<Source> make_xz_decompressor(Source& from);

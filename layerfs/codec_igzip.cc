@@ -17,40 +17,32 @@ std::uint8_t* raw(std::byte* bytes) { return reinterpret_cast<std::uint8_t*>(byt
 
 class IgzipCompressor : public Compressor {
  public:
-  IgzipCompressor(int level, Sink& into) : into_(into), out_(kChunkBytes) {
-    level_buffer_.resize(level == 1 ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL2_DEFAULT);
+  explicit IgzipCompressor(int level)
+      : level_(level), level_buffer_(level == 1 ? ISAL_DEF_LVL1_DEFAULT : ISAL_DEF_LVL2_DEFAULT) {}
+
+  std::span<const std::byte> compress(std::span<const std::byte> segment, std::vector<std::byte>& room) override {
     isal_deflate_init(stream_.get());
-    stream_->level = static_cast<std::uint32_t>(level);
+    stream_->level = static_cast<std::uint32_t>(level_);
     stream_->level_buf = level_buffer_.data();
     stream_->level_buf_size = static_cast<std::uint32_t>(level_buffer_.size());
-    stream_->gzip_flag = IGZIP_GZIP;  // header without name, time or host
-  }
-
-  void write(std::span<const std::byte> bytes) override {
-    if (!bytes.empty()) feed(bytes);
-  }
-  void finish() override {
-    stream_->end_of_stream = 1;
-    feed({});
+    stream_->flush = FULL_FLUSH;
+    stream_->next_in = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(segment.data()));
+    stream_->avail_in = static_cast<std::uint32_t>(segment.size());
+    // Enough for what cannot be compressed (stored blocks of 64 KiB), so that one call does it: igzip would flush twice
+    // if the room ended where the segment does.
+    std::size_t most = segment.size() + segment.size() / 1024 + 4096;
+    if (room.size() < most) room.resize(most);
+    stream_->next_out = raw(room.data());
+    stream_->avail_out = static_cast<std::uint32_t>(room.size());
+    if (int failed = isal_deflate(stream_.get()); failed != COMP_OK || stream_->avail_in > 0 || stream_->avail_out == 0)
+      throw_error(ErrorKind::internal, "igzip cannot compress (code {})", failed);
+    return std::span(room).first(room.size() - stream_->avail_out);
   }
 
  private:
-  void feed(std::span<const std::byte> bytes) {
-    stream_->next_in = reinterpret_cast<std::uint8_t*>(const_cast<std::byte*>(bytes.data()));
-    stream_->avail_in = static_cast<std::uint32_t>(bytes.size());
-    do {
-      stream_->next_out = raw(out_.data());
-      stream_->avail_out = static_cast<std::uint32_t>(out_.size());
-      if (int failed = isal_deflate(stream_.get()); failed != COMP_OK)
-        throw_error(ErrorKind::internal, "igzip cannot compress (code {})", failed);
-      into_.write(std::span(out_).first(out_.size() - stream_->avail_out));
-    } while (stream_->avail_out == 0);
-  }
-
-  Sink& into_;
+  int level_;
   std::unique_ptr<isal_zstream> stream_ = std::make_unique<isal_zstream>();
   std::vector<std::uint8_t> level_buffer_;
-  std::vector<std::byte> out_;
 };
 
 class IgzipDecompressor : public Source {
@@ -102,9 +94,7 @@ class IgzipDecompressor : public Source {
 
 }  // namespace
 
-std::unique_ptr<Compressor> make_igzip_compressor(int level, Sink& into) {
-  return std::make_unique<IgzipCompressor>(level, into);
-}
+std::unique_ptr<Compressor> make_igzip_compressor(int level) { return std::make_unique<IgzipCompressor>(level); }
 
 std::unique_ptr<Source> make_igzip_decompressor(Source& from) { return std::make_unique<IgzipDecompressor>(from); }
 

@@ -17,33 +17,23 @@ std::size_t checked(std::size_t result, ErrorKind kind) {
 
 class ZstdCompressor : public Compressor {
  public:
-  ZstdCompressor(int level, Sink& into) : into_(into), context_(ZSTD_createCCtx()), out_(ZSTD_CStreamOutSize()) {
+  explicit ZstdCompressor(int level) : context_(ZSTD_createCCtx()) {
     if (level < 1 || level > 19) throw_error(ErrorKind::usage, "zstd has levels 1 to 19, not {}", level);
     checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_compressionLevel, level), ErrorKind::internal);
     checked(ZSTD_CCtx_setParameter(context_.get(), ZSTD_c_checksumFlag, 1), ErrorKind::internal);
   }
 
-  void write(std::span<const std::byte> bytes) override { feed(bytes, ZSTD_e_continue); }
-  void finish() override { feed({}, ZSTD_e_end); }
-
- private:
-  void feed(std::span<const std::byte> bytes, ZSTD_EndDirective directive) {
-    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-    bool done = false;
-    while (!done) {
-      ZSTD_outBuffer out{out_.data(), out_.size(), 0};
-      std::size_t left = checked(ZSTD_compressStream2(context_.get(), &out, &in, directive), ErrorKind::internal);
-      into_.write(std::span(out_).first(out.pos));
-      done = directive == ZSTD_e_end ? left == 0 : in.pos == in.size;
-    }
+  std::span<const std::byte> compress(std::span<const std::byte> segment, std::vector<std::byte>& room) override {
+    if (std::size_t most = ZSTD_compressBound(segment.size()); room.size() < most) room.resize(most);
+    std::size_t made = ZSTD_compress2(context_.get(), room.data(), room.size(), segment.data(), segment.size());
+    return std::span(room).first(checked(made, ErrorKind::internal));
   }
 
+ private:
   struct Free {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   };
-  Sink& into_;
   std::unique_ptr<ZSTD_CCtx, Free> context_;
-  std::vector<std::byte> out_;
 };
 
 class ZstdDecompressor : public Source {
@@ -88,9 +78,7 @@ class ZstdDecompressor : public Source {
 
 }  // namespace
 
-std::unique_ptr<Compressor> make_zstd_compressor(int level, Sink& into) {
-  return std::make_unique<ZstdCompressor>(level, into);
-}
+std::unique_ptr<Compressor> make_zstd_compressor(int level) { return std::make_unique<ZstdCompressor>(level); }
 
 std::unique_ptr<Source> make_zstd_decompressor(Source& from) { return std::make_unique<ZstdDecompressor>(from); }
 

@@ -7,6 +7,8 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "layerfs/layer_pipeline.h"
+#include "layerfs/segment_table.h"
+#include "layerfs/segment_writer.h"
 #include "layerfs/tar_format.h"
 #include "layerfs/toc_record.h"
 #include "layerfs/toc_store.h"
@@ -24,7 +26,10 @@ FileTime layer_mtime(FileTime mtime, std::optional<Nanoseconds> max_mtime) {
 
 struct LayerWriter::State {
   State(Store& in, LayerOptions how, std::stop_token stop)
-      : store(in), options(how), pipeline(in.blobs(), how.compression, how.level, std::move(stop)) {}
+      : store(in),
+        options(how),
+        pipeline(in.blobs(), how.compression, how.level, std::move(stop)),
+        tar(pipeline, how.compression) {}
 
   void check_order(const TocEntry& entry) const;
   FileMeta meta_of_target(const TocEntry& link) const;
@@ -34,10 +39,12 @@ struct LayerWriter::State {
   Store& store;
   LayerOptions options;
   LayerPipeline pipeline;
+  SegmentWriter tar;
   TocBuilder contents;
   std::string header;  // reused
   std::optional<UpperWriter> unpack;
   Toc toc;
+  std::size_t reused = 0;
 };
 
 void LayerWriter::State::check_order(const TocEntry& entry) const {
@@ -65,27 +72,37 @@ Digest LayerWriter::State::copy_data(const TocEntry& entry, Source* data) {
   Hasher hasher;
   if (unpack) unpack->begin_file(entry.path, entry.meta);
   std::uint64_t left = entry.meta.size_bytes;
+  tar.begin_data(entry.content);
   while (left > 0) {
-    std::span<std::byte> space = pipeline.space();
+    std::span<std::byte> space = tar.space();
     space = space.first(static_cast<std::size_t>(std::min<std::uint64_t>(space.size(), left)));
     std::size_t got = data ? data->read(space) : 0;
     if (got == 0) changed("became shorter");
     hasher.update(space.first(got));
     if (unpack) unpack->write(space.first(got));
-    pipeline.advance(got);
+    tar.advance(got);
     left -= got;
   }
   if (unpack) unpack->end_file();
   std::array<std::byte, 1> more;
   if (data && data->read(more) != 0) changed("became longer");
+  Digest content = hasher.finish();
+  if (entry.content && *entry.content != content) changed("changed");
+  tar.end_data(content);
   static constexpr std::array<std::byte, kTarBlockBytes> kZeros{};
-  pipeline.write(std::span(kZeros).first(tar_padding(entry.meta.size_bytes)));
-  return hasher.finish();
+  tar.write(std::span(kZeros).first(tar_padding(entry.meta.size_bytes)));
+  return content;
 }
 
 LayerWriter::LayerWriter(Store& store, LayerOptions options, std::stop_token stop)
     : state_(std::make_unique<State>(store, options, std::move(stop))) {}
 LayerWriter::~LayerWriter() = default;
+
+void LayerWriter::reuse(const Digest& earlier) {
+  State& s = *state_;
+  auto table = find_segments(s.store, earlier);
+  if (table && s.store.blobs().find_size(earlier)) s.tar.reuse(std::move(*table), s.store.blobs().open_file(earlier));
+}
 
 void LayerWriter::also_unpack(Dir upper) { state_->unpack.emplace(std::move(upper), kDiskReserveBytes); }
 
@@ -111,11 +128,13 @@ void LayerWriter::add(TocEntry entry, Source* data) {
   if (entry.kind == TocEntry::Kind::hard_link) link_meta = s.meta_of_target(entry);
   s.header.clear();
   append_tar_header(s.header, tar_member_of(entry, link_meta));
-  s.pipeline.write(as_bytes(s.header));
-  entry.content.reset();
+  s.tar.begin_entry(entry.path.str(), entry.meta.size_bytes);
+  s.tar.write(as_bytes(s.header));
   if (has_data) {
     entry.data_offset = s.pipeline.size_bytes();
     entry.content = s.copy_data(entry, data);
+  } else {
+    entry.content.reset();
   }
   if (s.unpack && !has_data) s.unpack_entry(entry);
   if (entry.kind != TocEntry::Kind::file) entry.meta = FileMeta{};
@@ -125,16 +144,21 @@ void LayerWriter::add(TocEntry entry, Source* data) {
 Layer LayerWriter::finish() {
   State& s = *state_;
   static constexpr std::array<std::byte, 2 * kTarBlockBytes> kEnd{};
-  s.pipeline.write(kEnd);
-  LayerPipeline::Result result = s.pipeline.finish();
+  s.tar.write(kEnd);
+  LayerPipeline::Result result = s.tar.finish();
   Layer layer{std::move(result.blob), DiffId{result.diff_id}};
+  s.reused = result.reused;
   s.toc = s.contents.finish();
   if (s.unpack) s.unpack->finish(s.toc);
   keep_toc(s.store, layer.diff_id, s.toc);
-  remember_layer(s.store, layer);
+  s.store.cache().together([&] {
+    remember_layer(s.store, layer);
+    if (SegmentTable segments = s.tar.table(); segments.size() > 1) keep_segments(s.store, layer.blob.digest, segments);
+  });
   return layer;
 }
 
 const Toc& LayerWriter::toc() const { return state_->toc; }
+std::size_t LayerWriter::reused_segments() const { return state_->reused; }
 
 }  // namespace imgb

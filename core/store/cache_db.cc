@@ -12,7 +12,7 @@
 namespace imgb {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr Nanoseconds kTouchEvery = 3600 * kNanosecondsPerSecond;  // "last used" is exact to the hour
 
 /// SQLite said no. Never leaves this file: the cache forgets instead.
@@ -113,9 +113,10 @@ struct CacheDb::State {
     run(db, "PRAGMA journal_mode=WAL");
     run(db,
         "BEGIN IMMEDIATE;"
-        "CREATE TABLE IF NOT EXISTS entry(tab INTEGER, key BLOB, value BLOB, used INTEGER, PRIMARY KEY(tab, key)) "
-        "WITHOUT ROWID;"
-        "PRAGMA user_version=1;"
+        // With row ids: else values lie in the tree that is searched, and a search reads every large one that it
+        // passes.
+        "CREATE TABLE IF NOT EXISTS entry(tab INTEGER, key BLOB, value BLOB, used INTEGER, PRIMARY KEY(tab, key));"
+        "PRAGMA user_version=2;"
         "COMMIT");
   }
 

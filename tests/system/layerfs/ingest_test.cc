@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "core/base/error.h"
-#include "layerfs/codec.h"
 #include "layerfs/toc_store.h"
+#include "tests/support/compress.h"
 #include "tests/support/tar_forger.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/tree_builder.h"
@@ -18,11 +18,7 @@ using testing::HasSubstr;
 class IngestTest : public testing::Test {
  protected:
   Descriptor put(const std::string& tar, Compression how = Compression::gzip) {
-    StringSink out;
-    auto compressor = make_compressor(how, {}, out);
-    compressor->write(as_bytes(tar));
-    compressor->finish();
-    return write_blob(store.blobs(), out.text(), std::string(oci_layer_type(how)));
+    return write_blob(store.blobs(), compress(how, {}, tar), std::string(oci_layer_type(how)));
   }
   Layer scan(const Descriptor& blob, std::optional<DiffId> want = {}) {
     return scan_layer(store, blob, want, stream_from(store.blobs()), {}, {});
@@ -88,12 +84,9 @@ TEST_F(IngestTest, HostileTarsAreRefusedWithLayerEntryAndReason) {
 TEST_F(IngestTest, DamagedOrCutBlobsAreCorruptWhereverTheyAreCut) {
   std::string tar = TarForger().file("a", std::string(100'000, 'x')).finish();
   for (Compression how : {Compression::gzip, Compression::zstd}) {
-    StringSink out;
-    auto compressor = make_compressor(how, {}, out);
-    compressor->write(as_bytes(tar));
-    compressor->finish();
+    std::string whole = compress(how, {}, tar);
     for (std::size_t sixteenth = 1; sixteenth < 16; ++sixteenth) {
-      std::string cut = out.text().substr(0, out.text().size() * sixteenth / 16);
+      std::string cut = whole.substr(0, whole.size() * sixteenth / 16);
       expect_failure(write_blob(store.blobs(), cut, std::string(oci_layer_type(how))), ErrorKind::corrupt, "");
     }
   }

@@ -110,5 +110,21 @@ TEST(IgnoringTree, HidesIgnoredFilesAndKeepsParentsOfExceptions) {
   EXPECT_THROW(select_source(tree, "dir2/c.txt", {}, {}), Error);
 }
 
+TEST(CopySelection, ALargeTreeComesInOrderHoweverManyThreadsListIt) {
+  TreeBuilder files;
+  std::vector<std::string> want{"d/"}, want_txt;
+  files.dir("/d");
+  for (int i = 100; i < 400; ++i) {
+    std::string folder = "/d/" + std::to_string(i);
+    files.dir(folder).file(folder + "/a", "").dir(folder + "/b").file(folder + "/b/c.txt", "");
+    want.insert(want.end(), {folder, folder + "/a", folder + "/b", folder + "/b/c.txt"});
+    want_txt.insert(want_txt.end(), {folder, folder + "/b", folder + "/b/c.txt"});
+  }
+  EXPECT_EQ(select(files, "d"), want);
+  auto with_parents = select(files, "./d/**/*.txt", {.parents = true});
+  with_parents.erase(with_parents.begin(), with_parents.begin() + 2);  // the item and /d
+  EXPECT_EQ(with_parents, want_txt);
+}
+
 }  // namespace
 }  // namespace imgb

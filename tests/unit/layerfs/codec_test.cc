@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/base/error.h"
+#include "tests/support/compress.h"
 
 namespace imgb {
 namespace {
@@ -24,14 +25,6 @@ std::string sample(std::size_t bytes, unsigned seed = 1) {
   }
   text.resize(bytes);
   return text;
-}
-
-std::string compress(Compression how, std::optional<int> level, std::string_view text, std::size_t piece = 1 << 20) {
-  StringSink out;
-  auto compressor = make_compressor(how, level, out);
-  for (std::size_t at = 0; at < text.size(); at += piece) compressor->write(as_bytes(text.substr(at, piece)));
-  compressor->finish();
-  return out.take();
 }
 
 /// Gives a few bytes at a time.
