@@ -11,6 +11,7 @@
 #include "core/base/text.h"
 #include "layerfs/codec.h"
 #include "layerfs/decoder.h"
+#include "tests/support/compress.h"
 
 // Decompressors read what strangers wrote: they run in a child that can reach nothing (V19, V20, V106).
 
@@ -20,13 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-std::string compressed(Compression how, std::string_view text) {
-  StringSink out;
-  auto compressor = make_compressor(how, {}, out);
-  compressor->write(as_bytes(text));
-  compressor->finish();
-  return out.take();
-}
+std::string compressed(Compression how, std::string_view text) { return compress(how, {}, text); }
 
 std::string decode(std::string_view bytes, std::uint64_t max_bytes = kMaxDecodedBytes) {
   SpanSource from(bytes);
