@@ -9,6 +9,7 @@
 #include "builder/tree_input.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/store/lock_wait.h"
 
 namespace imgb {
 namespace {
@@ -102,7 +103,7 @@ class Opener {
     if (sharing != CacheSharing::private_) {
       bool alone = sharing == CacheSharing::locked;
       out_.locks.push_back(
-          FileLock::take(caches, id + ".lock", alone ? FileLock::Mode::exclusive : FileLock::Mode::shared));
+          take_lock(caches, id + ".lock", alone ? FileLock::Mode::exclusive : FileLock::Mode::shared, stop_));
       return id;
     }
     for (int i = 0;; ++i) {

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/task.h"
+#include "core/store/lock_wait.h"
 #include "layerfs/ingest_process.h"
 #include "layerfs/seal.h"
 #include "layerfs/snapshot_marks.h"
@@ -43,7 +44,8 @@ struct SnapshotStore::State {
     std::shared_ptr<const Toc> toc;
   };
   std::vector<std::size_t> missing(const std::vector<ChainId>& chains) const;
-  std::vector<FileLock> lock_all(const std::vector<ChainId>& chains, const std::vector<std::size_t>& which) const;
+  std::vector<FileLock> lock_all(const std::vector<ChainId>& chains, const std::vector<std::size_t>& which,
+                                 const std::stop_token& stop) const;
   Unpacked unpack(const Layer& layer, const StreamBlob& stream, const IngestLimits& limits, std::stop_token stop);
   void sweep_once() {
     std::call_once(swept, [this] { sweep_scratch(marks.folder()); });
@@ -71,12 +73,13 @@ std::vector<std::size_t> SnapshotStore::State::missing(const std::vector<ChainId
 
 /// In one order for all, so that two processes never wait for each other.
 std::vector<FileLock> SnapshotStore::State::lock_all(const std::vector<ChainId>& chains,
-                                                     const std::vector<std::size_t>& which) const {
+                                                     const std::vector<std::size_t>& which,
+                                                     const std::stop_token& stop) const {
   std::set<std::string> names;
   for (std::size_t i : which) names.insert(lock_name(chains[i]));
   std::vector<FileLock> locks;
   for (const std::string& name : names)
-    locks.push_back(FileLock::take(marks.folder(), name, FileLock::Mode::exclusive));
+    locks.push_back(take_lock(marks.folder(), name, FileLock::Mode::exclusive, stop));
   return locks;
 }
 
@@ -121,7 +124,7 @@ std::vector<std::string> SnapshotStore::ensure(std::span<const Layer> stack, con
   std::vector<ChainId> chains = chains_of(stack);
   if (auto wanted = s.missing(chains); !wanted.empty()) {
     s.sweep_once();
-    std::vector<FileLock> locks = s.lock_all(chains, wanted);
+    std::vector<FileLock> locks = s.lock_all(chains, wanted, stop);
     wanted = s.missing(chains);  // another process may have been faster
     std::vector<State::Unpacked> unpacked(stack.size());
     TaskGroup tasks(kParallelLayers, stop);

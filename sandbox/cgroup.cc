@@ -209,6 +209,18 @@ std::uint64_t Cgroup::oom_kills() const {
   return 0;
 }
 
+void move_to_cgroups(pid_t pid, const CgroupPlaces& from, const CgroupPlaces& to) {
+  auto move = [&](const std::filesystem::path& folder) {
+    if (!find_cgroup_name(folder.filename().string())) return;
+    write_knob(Dir::open_host(folder), "cgroup.procs", std::to_string(pid));
+  };
+  for (const auto& [controller, folder] : to.v1) {
+    auto now = from.v1.find(controller);
+    if (now == from.v1.end() || now->second != folder) move(folder);
+  }
+  if (to.v2 && to.v2 != from.v2) move(*to.v2);
+}
+
 std::uint64_t own_oom_kills(const CgroupPlaces& places) {
   try {
     if (auto memory = places.v1.find("memory"); memory != places.v1.end())

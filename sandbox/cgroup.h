@@ -25,6 +25,7 @@ struct CgroupPlaces {
 /// Pure. Lines it does not understand are skipped.
 CgroupPlaces parse_cgroup_places(std::string_view mountinfo, std::string_view self_cgroup);
 CgroupPlaces find_cgroup_places();
+CgroupPlaces find_cgroup_places(pid_t pid);  ///< Where another process is.
 
 /// "imgb-<pid>-<start time>-<number>": says by its name whose it is, so that what a killed imgb left can be swept.
 struct CgroupName {
@@ -62,6 +63,8 @@ class Cgroup {
   Fd device_program_;
 };
 
+/// Moves a process of `from` to the cgroups of ours that `to` names, so that it has the same limits.
+void move_to_cgroups(pid_t pid, const CgroupPlaces& from, const CgroupPlaces& to);
 /// How often the kernel killed for memory in the cgroup this process is in.
 std::uint64_t own_oom_kills(const CgroupPlaces& places);
 /// Removes cgroups of imgb processes that are no more.

@@ -66,10 +66,12 @@ CgroupPlaces parse_cgroup_places(std::string_view mountinfo, std::string_view se
   return places;
 }
 
-CgroupPlaces find_cgroup_places() {
+CgroupPlaces find_cgroup_places() { return find_cgroup_places(::getpid()); }
+
+CgroupPlaces find_cgroup_places(pid_t pid) {
   Procfs proc = Procfs::open();
   return parse_cgroup_places(proc.read(fmt::format("{}/mountinfo", ::getpid())),
-                             proc.read(fmt::format("{}/cgroup", ::getpid())));
+                             proc.read(fmt::format("{}/cgroup", pid)));
 }
 
 std::string render_cgroup_name(const CgroupName& name) {

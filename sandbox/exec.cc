@@ -69,6 +69,7 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   running->pidfd = running->joiner->pidfd().duplicate();
   running->control = std::move(sockets.ours);
   sockets.theirs.reset();
+  move_to_cgroups(running->pid, find_cgroup_places(), find_cgroup_places(pid));
 
   Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   if (!null) throw_errno("opening /dev/null");

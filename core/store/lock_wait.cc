@@ -1,0 +1,26 @@
+#include "core/store/lock_wait.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+#include "core/base/error.h"
+
+namespace imgb {
+namespace {
+/// flock(2) waits without limit or not at all, and nobody is told when a lock is given up.
+constexpr std::chrono::milliseconds kTryEvery{20};
+}  // namespace
+
+FileLock take_lock(const Dir& dir, std::string_view name, FileLock::Mode mode, std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock hold(mutex);
+  for (;;) {
+    if (auto lock = FileLock::try_take(dir, name, mode)) return *std::move(lock);
+    stopped.wait_for(hold, stop, kTryEvery, [] { return false; });
+    if (stop.stop_requested()) throw Error(ErrorKind::cancelled, "stopped while waiting for a lock");
+  }
+}
+
+}  // namespace imgb
