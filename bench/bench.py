@@ -52,6 +52,8 @@ def report(row, runs):
             begun = time.perf_counter()
             step.run()
             times[side].append(time.perf_counter() - begun)
+    if row.check:
+        row.check()
     ours = statistics.median(times["imgb"])
     line = f"{row.label:<34}{ours:>9.3f}s"
     if "docker" in times:

@@ -91,6 +91,7 @@ struct BuildStep {
   std::string label;  ///< "[builder 2/5] RUN make"
   std::string place;  ///< Where --explain remembers it: stage and number.
   bool no_cache = false;
+  bool unpacks = false;  ///< COPY, ADD, WORKDIR: what they make is needed as a root file system (builder/root_needs.h).
 };
 
 struct StagePlan {

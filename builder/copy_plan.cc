@@ -1,8 +1,7 @@
 #include "builder/copy_plan.h"
 
-#include <deque>
-
 #include "core/base/error.h"
+#include "core/base/link_walk.h"
 #include "core/base/text.h"
 
 namespace imgb {
@@ -34,26 +33,11 @@ std::optional<CopyPlanner::Seen> CopyPlanner::find(const RootedPath& path) const
 }
 
 RootedPath CopyPlanner::resolve(const RootedPath& path) const {
-  int links = 0;
-  RootedPath at;
-  std::deque<std::string> todo;
-  for (auto part : path.components()) todo.emplace_back(part);
-  while (!todo.empty()) {
-    std::string part = std::move(todo.front());
-    todo.pop_front();
-    if (part.empty() || part == ".") continue;
-    RootedPath next = part == ".." ? at.parent() : at.child(part);
-    auto seen = find(next);
-    if (!seen || seen->meta.type != FileType::symlink) {
-      at = next;
-      continue;
-    }
-    if (++links > 40) throw_error(ErrorKind::input, "too many levels of symbolic links: {}", printable(path.str()));
-    if (seen->meta.link_target.starts_with('/')) at = RootedPath();
-    auto parts = split(seen->meta.link_target, '/');
-    todo.insert(todo.begin(), parts.begin(), parts.end());
-  }
-  return at;
+  return resolve_links(path, [&](const RootedPath& at) -> std::optional<std::string> {
+    auto seen = find(at);
+    if (!seen || seen->meta.type != FileType::symlink) return std::nullopt;
+    return std::move(seen->meta.link_target);
+  });
 }
 
 void CopyPlanner::make_folders(const RootedPath& path) {

@@ -16,16 +16,25 @@ namespace {
 /// Small trees are hashed before they are written: the cache then spares the writing.
 constexpr std::uint64_t kOnePassBytes = 4ULL << 20;
 
+/// Has the writer fill the step's snapshot too, when someone will need it.
+std::optional<SnapshotStore::Scratch> unpack_beside(const BuildStep& step, LayerWriter& writer,
+                                                    SnapshotStore& snapshots) {
+  if (!step.unpacks) return std::nullopt;
+  auto scratch = snapshots.make_scratch();
+  writer.also_unpack(scratch.open_upper());
+  return scratch;
+}
+
 class CopyRun {
  public:
   CopyRun(const BuildStep& step, const FileSystem& below, const FileSystem& from, StepServices& services,
           Activity& activity, std::stop_token stop)
-      : copy_(std::get<CopyStep>(step.action)),
+      : step_(step),
+        copy_(std::get<CopyStep>(step.action)),
         below_(below),
         services_(services),
         activity_(activity),
         stop_(stop),
-        place_(step.place),
         record_(step, services, activity),
         input_(services, services.plan.inputs.at(copy_.from), from, activity, stop),
         look_up_(!step.no_cache) {}
@@ -42,10 +51,10 @@ class CopyRun {
       return services_.once(key.key(), [&] { return keep(key, write()); });
     }
     // Nothing is known of these files: they are read once, into the layer, and the key comes from what was read.
-    Layer layer = write();
+    Written written = write();
     Ingredients key = make_key();
     if (auto known = record_.find(key)) return {*known, true};
-    return {keep(key, std::move(layer)), false};
+    return {keep(key, std::move(written)), false};
   }
 
  private:
@@ -70,8 +79,16 @@ class CopyRun {
     }
   }
 
-  MadeLayer keep(const Ingredients& key, Layer layer) {
-    MadeLayer made{std::move(layer), services_.request.now};
+  struct Written {
+    Layer layer;
+    std::optional<SnapshotStore::Scratch> unpacked;
+  };
+
+  MadeLayer keep(const Ingredients& key, Written written) {
+    if (written.unpacked) {
+      services_.tools.snapshots.adopt(*std::move(written.unpacked), below_.layers, written.layer);
+    }
+    MadeLayer made{std::move(written.layer), services_.request.now};
     record_.put(key, made);
     return made;
   }
@@ -101,7 +118,7 @@ class CopyRun {
     return key;
   }
 
-  Layer write() {
+  Written write() {
     TreeView below = copy_.link ? TreeView() : services_.view(below_, activity_, stop_);
     PlaceOptions options{.owner = owner_, .mode = {}, .now = services_.new_file_time()};
     if (!copy_.chmod.empty()) options.mode = ModeChange::parse(copy_.chmod);
@@ -113,12 +130,13 @@ class CopyRun {
     CopyPlan plan = planner.take();
     prepare(plan);
     LayerWriter writer(services_.tools.store, services_.layer_options(), stop_);
-    auto last = look_up_ ? services_.cache.find_last_layer(place_) : std::nullopt;
+    auto last = look_up_ ? services_.cache.find_last_layer(step_.place) : std::nullopt;
     if (last) writer.reuse(last->layer.blob.digest);
+    auto unpacked = unpack_beside(step_, writer, services_.tools.snapshots);
     for (auto& [path, entry] : plan) add(writer, path, entry);
     Layer layer = writer.finish();
     learn(plan, writer.toc());
-    return layer;
+    return {std::move(layer), std::move(unpacked)};
   }
 
   struct Placed {
@@ -235,12 +253,12 @@ class CopyRun {
     return *std::next(archives_.begin(), static_cast<std::ptrdiff_t>(number - 1));
   }
 
+  const BuildStep& step_;
   const CopyStep& copy_;
   const FileSystem& below_;
   StepServices& services_;
   Activity& activity_;
   std::stop_token stop_;
-  const std::string& place_;
   StepRecord record_;
   TreeInput input_;
   bool look_up_;
@@ -274,8 +292,10 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   CopyPlanner planner(services.view(below, activity, stop), std::move(options));
   planner.place_folder(workdir.path);
   LayerWriter writer(services.tools.store, services.layer_options(), stop);
+  auto unpacked = unpack_beside(step, writer, services.tools.snapshots);
   for (auto& [path, entry] : planner.take()) writer.add({.path = path, .meta = entry.meta});
   MadeLayer made{writer.finish(), services.request.now};
+  if (unpacked) services.tools.snapshots.adopt(*std::move(unpacked), below.layers, made.layer);
   record.put(key, made);
   return {std::move(made), false};
 }

@@ -6,8 +6,8 @@
 namespace imgb {
 
 /// Carries out one COPY or ADD on top of `below`, or finds its result (dockerfile.md 3.3 and 5). `from`: what its
-/// --from shows; ignored for a folder context. Nothing is unpacked; of `below` only tables of contents are read, and
-/// with --link not even those.
+/// --from shows; ignored for a folder context. Of `below` only tables of contents are read, and with --link not even
+/// those. What is made is unpacked, in the pass that makes it, only when the plan says so (BuildStep::unpacks).
 StepOutcome run_copy(const BuildStep& step, const FileSystem& below, const FileSystem& from, StepServices& services,
                      Activity& activity, std::stop_token stop);
 

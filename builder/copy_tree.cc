@@ -1,40 +1,15 @@
 #include "builder/copy_tree.h"
 
-#include <deque>
-
-#include "core/base/error.h"
-#include "core/base/text.h"
+#include "core/base/link_walk.h"
 
 namespace imgb {
 
 RootedPath resolve_links(const CopyTree& tree, const RootedPath& path) {
-  constexpr int kMaxLinks = 40;
-  int links = 0;
-  RootedPath at;
-  std::deque<std::string> todo;
-  for (auto part : path.components()) todo.emplace_back(part);
-  while (!todo.empty()) {
-    std::string part = std::move(todo.front());
-    todo.pop_front();
-    if (part.empty() || part == ".") continue;
-    if (part == "..") {
-      at = at.parent();
-      continue;
-    }
-    RootedPath next = at.child(part);
-    auto entry = tree.find(next);
-    if (!entry || entry->node.meta.type != FileType::symlink) {
-      at = next;
-      continue;
-    }
-    if (++links > kMaxLinks)
-      throw_error(ErrorKind::input, "too many levels of symbolic links: {}", printable(path.str()));
-    const std::string& target = entry->node.meta.link_target;
-    if (target.starts_with('/')) at = RootedPath();
-    auto parts = split(target, '/');
-    todo.insert(todo.begin(), parts.begin(), parts.end());
-  }
-  return at;
+  return resolve_links(path, [&](const RootedPath& at) -> std::optional<std::string> {
+    auto entry = tree.find(at);
+    if (!entry || entry->node.meta.type != FileType::symlink) return std::nullopt;
+    return std::move(entry->node.meta.link_target);
+  });
 }
 
 std::optional<CopyTree::Entry> LayerCopyTree::find(const RootedPath& path) const {

@@ -7,6 +7,7 @@
 #include "builder/global_scope.h"
 #include "builder/image_assembly.h"
 #include "builder/lower_stage.h"
+#include "builder/root_needs.h"
 #include "builder/stage_names.h"
 #include "builder/syntax_directive.h"
 #include "core/base/task.h"
@@ -338,7 +339,9 @@ std::optional<std::int64_t> parse_source_date_epoch(std::string_view text) {
 
 BuildPlan plan_build(const Dockerfile& file, const BuildRequest& request, BaseImageSource& images, Progress& progress,
                      std::stop_token stop) {
-  return Planner(file, request, images, progress, std::move(stop)).run();
+  BuildPlan plan = Planner(file, request, images, progress, std::move(stop)).run();
+  mark_root_needs(plan);
+  return plan;
 }
 
 }  // namespace imgb

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "core/base/error.h"
+#include "core/base/link_walk.h"
 #include "core/base/text.h"
 
 namespace imgb {
 namespace {
-constexpr int kMaxLinks = 40;
 using Kind = TocEntry::Kind;
 }  // namespace
 
@@ -51,31 +51,18 @@ RootedPath LayerTree::path_of(Id id) const {
 
 /// The folder that `path` leads to, made where it is missing.
 LayerTree::Id LayerTree::folder_for(const RootedPath& path, const RootedPath& entry) {
-  std::vector<std::string> todo;  // next one last
-  auto push = [&](std::string_view text) {
-    std::vector<std::string_view> parts = split(text, '/');
-    for (std::size_t i = parts.size(); i-- > 0;) todo.emplace_back(parts[i]);
-  };
-  push(path.relative());
+  LinkWalk walk(path.relative(), "entry " + entry.str());
   Id at = kRoot;
-  int links = 0;
-  while (!todo.empty()) {
-    std::string part = std::move(todo.back());
-    todo.pop_back();
-    if (part.empty() || part == ".") continue;
-    if (part == "..") {
+  while (auto part = walk.next()) {
+    if (*part == "..") {
       if (at != kRoot) at = nodes_[at].parent;
       continue;
     }
-    Id child = find_child(at, part);
-    if (child == kNone) child = add_child(at, part, Shape::folder);
+    Id child = find_child(at, *part);
+    if (child == kNone) child = add_child(at, *part, Shape::folder);
     Node& node = nodes_[child];
     if (node.shape == Shape::symlink) {
-      if (++links > kMaxLinks)
-        throw_error(ErrorKind::input, "entry {}: too many symbolic links on the way", printable(entry.str()));
-      std::string target = contents_.entry(node.record).meta.link_target;
-      if (target.starts_with('/')) at = kRoot;
-      push(target);
+      if (walk.follow(contents_.entry(node.record).meta.link_target)) at = kRoot;
       continue;
     }
     if (node.shape == Shape::other)

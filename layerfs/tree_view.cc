@@ -4,13 +4,14 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "core/base/link_walk.h"
 #include "core/base/text.h"
 
 namespace imgb {
 namespace {
 
 using Kind = TocEntry::Kind;
-constexpr int kMaxLinks = 40;
+constexpr int kMaxLinks = 40;  // hard links across layers
 
 /// One layer's table with the two small indexes that lookups need, empty for most layers.
 struct IndexedToc {
@@ -264,40 +265,26 @@ std::vector<TreeView::Node> TreeView::children(const RootedPath& folder) const {
 }
 
 RootedPath TreeView::resolve(const RootedPath& path, bool follow_last) const {
-  std::vector<std::string> todo;  // components still to be taken, next one last
-  auto push = [&](std::string_view text) {
-    std::vector<std::string_view> parts = split(text, '/');
-    for (std::size_t i = parts.size(); i-- > 0;) todo.emplace_back(parts[i]);
-  };
-  push(path.relative());
+  LinkWalk walk(path.relative(), path.str());
   RootedPath current;
   std::vector<Found> open{state_->root(layer_count())};  // of `current` and its parents
-  int links = 0;
-  while (!todo.empty()) {
-    std::string part = std::move(todo.back());
-    todo.pop_back();
-    if (part.empty() || part == ".") continue;
-    if (part == "..") {
+  while (auto part = walk.next()) {
+    if (*part == "..") {
       current = current.parent();
       if (open.size() > 1) open.pop_back();
       continue;
     }
-    RootedPath next = current.child(part);
+    RootedPath next = current.child(*part);
     Found found = state_->step(open.back().below, next.str());
-    bool is_last = std::ranges::all_of(todo, [](const std::string& rest) { return rest.empty() || rest == "."; });
     auto node = found.is_folder ? std::nullopt : state_->node(next, found);
-    if (node && node->meta.type == FileType::symlink && (follow_last || !is_last)) {
-      if (++links > kMaxLinks)
-        throw_error(ErrorKind::input, "{}: too many levels of symbolic links", printable(path.str()));
-      if (node->meta.link_target.starts_with('/')) {
-        current = RootedPath();
-        open.resize(1);
-      }
-      push(node->meta.link_target);
-      continue;
+    bool is_link = node && node->meta.type == FileType::symlink && (follow_last || !walk.at_end());
+    if (!is_link) {
+      current = std::move(next);
+      open.push_back(std::move(found));
+    } else if (walk.follow(node->meta.link_target)) {
+      current = RootedPath();
+      open.resize(1);
     }
-    current = std::move(next);
-    open.push_back(std::move(found));
   }
   return current;
 }

@@ -391,6 +391,36 @@ TEST_F(SnapshotTest, ACopyThatARunFollowsUnpacksWhileItWrites) {
   EXPECT_THAT(adopted, testing::Contains("/app 700 4:4 0"));
 }
 
+TEST_F(SnapshotTest, WhiteoutsOpaqueFoldersAndAttributesAreUnpackedWhileTheyAreWritten) {
+  Layer base = layer(TreeBuilder().dir("/d").file("/d/old", "").file("/gone", "g").dir("/o").file("/o/x", ""));
+  TreeBuilder written;
+  written.removed("/gone").removed("/d/old").opaque("/o").file("/o/y", "y").file("/d/f", "f", 04755);
+  written.xattr("user.note", "v")
+      .dir("/d", 01777)
+      .xattr("user.of", "folder")
+      .device("/null", FileType::character_device, 0x103);
+  auto scratch = snapshots.make_scratch();
+  Layer made = written.write_layer(store, {}, scratch.open_upper());
+  snapshots.adopt(std::move(scratch), std::vector{base}, made);
+  auto upper = [&] {
+    Dir dir = snapshots.folder().open_dir(ensure({base, made})[1]);
+    std::vector<std::string> out = list(dir);
+    for (std::string& line : out) {
+      if (line.ends_with(" c 0")) line = line.substr(0, line.find(' ')) + " is a whiteout";  // made just now
+    }
+    for (const char* path : {"d", "d/f", "o"}) {
+      for (const auto& [key, value] : dir.xattrs(path)) out.push_back(fmt::format("{}: {}={}", path, key, value));
+    }
+    return out;
+  };
+  auto adopted = upper();
+  for (const auto& snapshot : snapshots.list()) snapshots.remove(snapshot.name);
+  EXPECT_EQ(upper(), adopted);
+  for (const char* line : {"/gone is a whiteout", "/d/old is a whiteout", "o: user.overlay.opaque=y",
+                           "d/f: user.note=v", "d: user.of=folder"})
+    EXPECT_THAT(adopted, testing::Contains(testing::StartsWith(line)));
+}
+
 TEST_F(SnapshotTest, ScratchOfTheDeadIsSweptAndThatOfTheLivingIsNot) {
   auto living = snapshots.make_scratch({});
   snapshots.folder().make_dir("s-0123456789abcdef", 0700);
