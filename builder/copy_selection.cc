@@ -57,10 +57,7 @@ std::optional<CopyItem> make_item(const CopyTree& tree, const RootedPath& as_wri
   // dockerfile.md 3.3 "--exclude": a source that is itself a file is tested by its name.
   if (!folder && exclude.ignores(as_written.name())) return std::nullopt;
   item.nodes.push_back(std::move(entry->node));
-  if (folder) {
-    auto below = walk_below(tree, root, nullptr, exclude, stop);
-    std::move(below.begin(), below.end(), std::back_inserter(item.nodes));
-  }
+  if (folder) walk_below(tree, root, nullptr, exclude, stop, item.nodes);
   return item;
 }
 
@@ -87,9 +84,9 @@ std::vector<CopyItem> select_with_parents(const CopyTree& tree, std::string_view
     CopyItem item{std::string(root.name()), root, {std::move(entry->node)}, true};
     IgnoreMatcher include(kept_path.is_root() ? std::vector<std::string>{"**"}
                                               : std::vector<std::string>{std::string(kept_path.relative())});
-    auto below = walk_below(tree, root, &include, exclude, stop);
-    if (below.empty() && !has_wildcard(kept_path.str())) throw_not_found(as_written.join(kept_path.relative()));
-    std::move(below.begin(), below.end(), std::back_inserter(item.nodes));
+    walk_below(tree, root, &include, exclude, stop, item.nodes);
+    if (item.nodes.size() == 1 && !has_wildcard(kept_path.str()))
+      throw_not_found(as_written.join(kept_path.relative()));
     if (item.nodes.size() > 1) items.push_back(std::move(item));
   }
   return items;

@@ -17,10 +17,10 @@ namespace {
 constexpr std::uint64_t kOnePassBytes = 4ULL << 20;
 
 /// Has the writer fill the step's snapshot too, when someone will need it.
-std::optional<SnapshotStore::Scratch> unpack_beside(const BuildStep& step, LayerWriter& writer,
+std::optional<SnapshotStore::Scratch> unpack_beside(const BuildStep& step, const FileSystem& below, LayerWriter& writer,
                                                     SnapshotStore& snapshots) {
   if (!step.unpacks) return std::nullopt;
-  auto scratch = snapshots.make_scratch();
+  auto scratch = snapshots.make_scratch(below.layers);
   writer.also_unpack(scratch.open_upper());
   return scratch;
 }
@@ -132,7 +132,7 @@ class CopyRun {
     LayerWriter writer(services_.tools.store, services_.layer_options(), stop_);
     auto last = look_up_ ? services_.cache.find_last_layer(step_.place) : std::nullopt;
     if (last) writer.reuse(last->layer.blob.digest);
-    auto unpacked = unpack_beside(step_, writer, services_.tools.snapshots);
+    auto unpacked = unpack_beside(step_, below_, writer, services_.tools.snapshots);
     for (auto& [path, entry] : plan) add(writer, path, entry);
     Layer layer = writer.finish();
     learn(plan, writer.toc());
@@ -292,7 +292,7 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   CopyPlanner planner(services.view(below, activity, stop), std::move(options));
   planner.place_folder(workdir.path);
   LayerWriter writer(services.tools.store, services.layer_options(), stop);
-  auto unpacked = unpack_beside(step, writer, services.tools.snapshots);
+  auto unpacked = unpack_beside(step, below, writer, services.tools.snapshots);
   for (auto& [path, entry] : planner.take()) writer.add({.path = path, .meta = entry.meta});
   MadeLayer made{writer.finish(), services.request.now};
   if (unpacked) services.tools.snapshots.adopt(*std::move(unpacked), below.layers, made.layer);

@@ -1,5 +1,6 @@
 #include "builder/copy_walk.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -78,7 +79,7 @@ class Walk {
     top_.excluded = exclude_.root();
   }
 
-  std::vector<TreeView::Node> run() {
+  void run(std::vector<TreeView::Node>& into) {
     agenda_.add(top_);
     std::optional<TaskGroup> helpers;
     std::size_t listed = 0;
@@ -89,8 +90,8 @@ class Walk {
       for (unsigned i = 1; i < cores; ++i) helpers->add([this] { work([] {}); });
     });
     if (helpers) helpers->join();
-    flatten(top_);
-    return std::move(taken_);
+    into.reserve(into.size() + items_);
+    flatten(top_, into);
   }
 
  private:
@@ -112,6 +113,7 @@ class Walk {
     auto entries = tree_.children(folder.path);
     folder.items.reserve(entries.size());
     for (CopyTree::Entry& entry : entries) visit(std::move(entry), folder);
+    items_ += folder.items.size();
   }
 
   void visit(CopyTree::Entry entry, Folder& parent) {
@@ -132,26 +134,26 @@ class Walk {
     agenda_.add(*item.inside);
   }
 
-  void flatten(Folder& folder) {
+  void flatten(Folder& folder, std::vector<TreeView::Node>& into) {
     for (Item& item : folder.items) {
       if (!item.inside || item.wanted) {
-        take(std::move(item.node));
-        if (item.inside) flatten(*item.inside);
+        take(std::move(item.node), into);
+        if (item.inside) flatten(*item.inside, into);
         continue;
       }
       std::size_t before = waiting_.size();
       waiting_.push_back(std::move(item.node));
-      flatten(*item.inside);
+      flatten(*item.inside, into);
       if (waiting_.size() > before) waiting_.pop_back();
     }
     std::vector<Item>().swap(folder.items);
   }
 
   /// Folders that are there only for what is below them come with the first thing that is.
-  void take(TreeView::Node node) {
-    for (auto& parent : waiting_) taken_.push_back(std::move(parent));
+  void take(TreeView::Node node, std::vector<TreeView::Node>& into) {
+    for (auto& parent : waiting_) into.push_back(std::move(parent));
     waiting_.clear();
-    taken_.push_back(std::move(node));
+    into.push_back(std::move(node));
   }
 
   const CopyTree& tree_;
@@ -161,14 +163,15 @@ class Walk {
   const std::size_t root_size_;
   Folder top_;
   Agenda agenda_;
-  std::vector<TreeView::Node> taken_, waiting_;
+  std::atomic<std::size_t> items_ = 0;
+  std::vector<TreeView::Node> waiting_;
 };
 
 }  // namespace
 
-std::vector<TreeView::Node> walk_below(const CopyTree& tree, const RootedPath& root, const IgnoreMatcher* include,
-                                       const IgnoreMatcher& exclude, const std::stop_token& stop) {
-  return Walk(tree, root, include, exclude, stop).run();
+void walk_below(const CopyTree& tree, const RootedPath& root, const IgnoreMatcher* include,
+                const IgnoreMatcher& exclude, const std::stop_token& stop, std::vector<TreeView::Node>& into) {
+  Walk(tree, root, include, exclude, stop).run(into);
 }
 
 }  // namespace imgb

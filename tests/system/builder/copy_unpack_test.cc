@@ -66,17 +66,12 @@ TEST_F(CopyUnpack, TheSnapshotIsWhatTheLayerUnpacksTo) {
   ASSERT_EQ(::mkfifo((tree / "fifo").c_str(), 0640), 0);
   ASSERT_EQ(::setxattr((tree / "plain").c_str(), "user.note", "v", 1, 0), 0);
   ASSERT_EQ(::chmod((tree / "closed").c_str(), 0500), 0);
-  std::vector<std::string> seen;
-  t.runner.command = [&](const StepSpec& spec, const Dir&, Sink&) {
-    seen = spec.root.lower;
-    return 0;
-  };
   auto result = t.build(
       "FROM scratch\nCOPY --chown=7:8 tree/closed /base/\nWORKDIR /base/w\nCOPY --chown=5:6 tree /base/d\nRUN x\n");
   ASSERT_EQ(result.layers.size(), 4u);
   std::span<const Layer> copied(result.layers.data(), 3);
-  EXPECT_EQ(seen.size(), 3u);
   std::vector<std::vector<std::string>> adopted;
+  EXPECT_TRUE(t.snapshots.has(copied));
   for (const std::string& name : snapshots_of(copied)) adopted.push_back(list(name));
   for (const auto& snapshot : t.snapshots.list()) t.snapshots.remove(snapshot.name);
   SnapshotStore anew(t.store);

@@ -399,7 +399,7 @@ TEST_F(SnapshotTest, WhiteoutsOpaqueFoldersAndAttributesAreUnpackedWhileTheyAreW
       .dir("/d", 01777)
       .xattr("user.of", "folder")
       .device("/null", FileType::character_device, 0x103);
-  auto scratch = snapshots.make_scratch();
+  auto scratch = snapshots.make_scratch({});
   Layer made = written.write_layer(store, {}, scratch.open_upper());
   snapshots.adopt(std::move(scratch), std::vector{base}, made);
   auto upper = [&] {
