@@ -48,10 +48,10 @@ class CopyRun {
       input_.hash_unknown(items_);
       Ingredients key = make_key();
       if (auto made = record_.find(key)) return {*made, true};
-      return services_.once(key.key(), [&] { return keep(key, write()); });
+      return services_.once(key.key(), [&] { return keep(key, write(is_unpacked(key))); });
     }
     // Nothing is known of these files: they are read once, into the layer, and the key comes from what was read.
-    Written written = write();
+    Written written = write(false);
     Ingredients key = make_key();
     if (auto known = record_.find(key)) return {*known, true};
     return {keep(key, std::move(written)), false};
@@ -118,7 +118,13 @@ class CopyRun {
     return key;
   }
 
-  Written write() {
+  /// The step ran before, with --no-cache or another blob, and its snapshot is still there: it will serve again.
+  bool is_unpacked(const Ingredients& key) {
+    auto made = step_.unpacks ? services_.cache.find(key.key()) : std::nullopt;
+    return made && services_.tools.snapshots.has(below_.with(*made).layers);
+  }
+
+  Written write(bool unpacked_already) {
     TreeView below = copy_.link ? TreeView() : services_.view(below_, activity_, stop_);
     PlaceOptions options{.owner = owner_, .mode = {}, .now = services_.new_file_time()};
     if (!copy_.chmod.empty()) options.mode = ModeChange::parse(copy_.chmod);
@@ -132,7 +138,7 @@ class CopyRun {
     LayerWriter writer(services_.tools.store, services_.layer_options(), stop_);
     auto last = look_up_ ? services_.cache.find_last_layer(step_.place) : std::nullopt;
     if (last) writer.reuse(last->layer.blob.digest);
-    auto unpacked = unpack_beside(step_, below_, writer, services_.tools.snapshots);
+    auto unpacked = unpacked_already ? std::nullopt : unpack_beside(step_, below_, writer, services_.tools.snapshots);
     for (auto& [path, entry] : plan) add(writer, path, entry);
     Layer layer = writer.finish();
     learn(plan, writer.toc());

@@ -172,6 +172,12 @@ class QuarantiningSource : public Source {
   std::unique_ptr<Source> from_;
 };
 
+/// Made again when someone kept a store's truth alone: oci-layout, index.json and blobs.
+Dir open_ingest(const Dir& root) {
+  auto there = root.find_dir(layout::kIngest);
+  return there ? *std::move(there) : root.make_dirs(layout::kIngest, 0700);
+}
+
 bool is_named(const Dir& dir, std::string_view name, const Fd& file) {
   auto there = dir.find_stat(name);
   FileStat open = stat_of(file, name);
@@ -180,7 +186,7 @@ bool is_named(const Dir& dir, std::string_view name, const Fd& file) {
 
 }  // namespace
 
-FileBlobStore::FileBlobStore(Dir root) : root_(std::move(root)), ingest_(root_.open_dir(layout::kIngest)) {}
+FileBlobStore::FileBlobStore(Dir root) : root_(std::move(root)), ingest_(open_ingest(root_)) {}
 
 std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<FreshWriter>(root_, ingest_); }
 

@@ -38,6 +38,21 @@ TEST_F(StoreTest, IsAnOciLayoutFromTheStart) {
   EXPECT_EQ(root.stat(".").mode, 0700u);
 }
 
+TEST_F(StoreTest, WhoeverKeepsOnlyItsTruthLosesNothing) {
+  Digest digest = Digest::of("content");
+  {
+    Store store = open();
+    write_blob(store.blobs(), "content", "x");
+  }
+  Dir root = Dir::open_host(temp_.path() / "store");
+  for (const Dir::Entry& entry : root.list()) {
+    if (entry.name != "oci-layout" && entry.name != "index.json" && entry.name != "blobs") root.remove_tree(entry.name);
+  }
+  Store store = open();
+  EXPECT_EQ(store.blobs().find_size(digest), 7u);
+  EXPECT_EQ(write_blob(store.blobs(), "more", "x").size_bytes, 4u);
+}
+
 TEST_F(StoreTest, ABlobIsThereAfterItsCommitAndNotBefore) {
   Store store = open();
   Digest digest = Digest::of("content");
