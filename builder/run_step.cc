@@ -112,6 +112,7 @@ class RunRun {
   }
 
   Layer execute() {
+    services_.tools.runner.warm_up(make_world_spec());
     auto lower = services_.unpack(below_, activity_, stop_);
     SnapshotStore& snapshots = services_.tools.snapshots;
     auto scratch = snapshots.make_scratch(below_.layers);
@@ -132,7 +133,7 @@ class RunRun {
   }
 
   StepSpec make_spec(OpenMounts& mounts, std::vector<std::string> lower, const SnapshotStore::Scratch& scratch) {
-    StepSpec spec;
+    StepSpec spec = make_world_spec();
     std::reverse(lower.begin(), lower.end());  // top first
     lower.push_back(services_.tools.snapshots.mount_points());
     spec.root = {&services_.tools.snapshots.folder(), std::move(lower), scratch.upper(), scratch.work()};
@@ -154,9 +155,15 @@ class RunRun {
     if (!has_home) spec.env.push_back("HOME=" + spec.user.home);
     spec.cwd = run_.cwd;
     spec.hostname = run_.hostname;
+    spec.extra_hosts = services_.request.extra_hosts;
+    return spec;
+  }
+
+  /// What is known of the step before its files are there.
+  StepSpec make_world_spec() const {
+    StepSpec spec;
     spec.security = run_.security;
     spec.network = run_.network;
-    spec.extra_hosts = services_.request.extra_hosts;
     spec.limits = services_.request.limits;
     return spec;
   }

@@ -11,6 +11,8 @@ namespace imgb {
 class StepRunner {
  public:
   virtual ~StepRunner() = default;
+  /// As Sandbox::warm_up: a step like this one is to come.
+  virtual void warm_up(const StepSpec&) {}
   /// As Sandbox::run. Threads: may be called at once.
   virtual StepResult run(const StepSpec& spec, Sink& output, std::stop_token stop) = 0;
 };
@@ -19,6 +21,7 @@ class StepRunner {
 class SandboxRunner : public StepRunner {
  public:
   explicit SandboxRunner(Sandbox& sandbox) : sandbox_(sandbox) {}
+  void warm_up(const StepSpec& like) override { sandbox_.warm_up(like); }
   StepResult run(const StepSpec& spec, Sink& output, std::stop_token stop) override {
     return sandbox_.run(spec, output, std::move(stop));
   }

@@ -1,7 +1,6 @@
 #include "layerfs/upper_reader.h"
 
 #include <fcntl.h>
-#include <sys/xattr.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -11,61 +10,12 @@
 #include "core/base/error.h"
 #include "core/base/task.h"
 #include "core/base/text.h"
-#include "layerfs/entry_policy.h"
+#include "layerfs/upper_files.h"
 
 namespace imgb {
 namespace {
 
 using Kind = TocEntry::Kind;
-
-/// Attributes of an open file that matter: those of the layer, and overlayfs's own.
-struct UpperXattrs {
-  Xattrs layer;
-  bool opaque = false, redirect = false, metacopy = false;
-};
-
-std::string get_xattr(const Fd& file, const std::string& key, std::string_view what) {
-  std::string value(256, '\0');
-  ssize_t got;
-  while ((got = ::fgetxattr(file.get(), key.c_str(), value.data(), value.size())) < 0) {
-    if (errno != ERANGE) throw_errno("read attribute {} of {}", printable(key), printable(what));
-    value.resize(value.size() * 16);
-  }
-  value.resize(static_cast<std::size_t>(got));
-  return value;
-}
-
-std::string list_xattrs(const Fd& file, std::string_view what) {
-  std::string names(512, '\0');
-  ssize_t got;
-  while ((got = ::flistxattr(file.get(), names.data(), names.size())) < 0) {
-    if (errno == EOPNOTSUPP) return {};
-    if (errno != ERANGE) throw_errno("list attributes of {}", printable(what));
-    names.resize(names.size() * 8);
-  }
-  names.resize(static_cast<std::size_t>(got));
-  return names;
-}
-
-UpperXattrs read_xattrs(const Fd& file, std::string_view what) {
-  UpperXattrs out;
-  std::string names = list_xattrs(file, what);
-  for (std::string_view rest = names; !rest.empty();) {
-    std::string key(rest.substr(0, rest.find('\0')));
-    rest.remove_prefix(std::min(rest.size(), key.size() + 1));
-    if (is_layer_xattr(key)) {
-      out.layer[key] = canonical_xattr(key, get_xattr(file, key, what));
-      continue;
-    }
-    std::string_view own(key);
-    if (own.starts_with("user.overlay.")) own.remove_prefix(5);
-    if (own.starts_with("trusted.overlay.")) own.remove_prefix(8);
-    if (own == "overlay.opaque") out.opaque = get_xattr(file, key, what) == "y";
-    if (own == "overlay.redirect") out.redirect = true;
-    if (own == "overlay.metacopy") out.metacopy = true;
-  }
-  return out;
-}
 
 FileMeta meta_of(const FileStat& stat) {
   FileMeta meta{.type = stat.type, .mode = stat.mode, .uid = stat.uid, .gid = stat.gid, .mtime = stat.mtime};
@@ -86,6 +36,7 @@ struct Level {
   std::size_t next = 0;
   std::vector<Event> later;  ///< Contents of folders whose turn has not come; the next one last.
   Dir dir;
+  std::optional<UpperFiles::Folder> files;  ///< Made with the first file.
 
   bool done() const { return next == events.size() && later.empty(); }
   Event take() {
@@ -144,7 +95,7 @@ class UpperReader {
       case FileType::directory:
         return read_folder(level, event.key, path);
       case FileType::regular:
-        return read_file(level.dir, event.key, path);
+        return read_file(level, event.key, path);
       case FileType::socket:
         return;
       default:
@@ -157,7 +108,7 @@ class UpperReader {
     TocEntry entry;
     entry.path = path;
     entry.meta = meta_of(stat_of(dir.fd(), path.str()));
-    UpperXattrs xattrs = read_xattrs(dir.fd(), path.str());
+    UpperXattrs xattrs = read_upper_xattrs(dir.fd(), path.str());
     if (xattrs.redirect)
       throw_error(ErrorKind::unsupported, "{}: a folder renamed by overlayfs redirect", printable(path.str()));
     entry.meta.xattrs = std::move(xattrs.layer);
@@ -182,22 +133,33 @@ class UpperReader {
     return mine == theirs;
   }
 
-  void read_file(const Dir& dir, const std::string& name, const RootedPath& path) {
-    Fd file = dir.open_file(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    FileStat stat = stat_of(file, path.str());
-    if (stat.type != FileType::regular)
+  void read_file(Level& level, const std::string& name, const RootedPath& path) {
+    if (!level.files) level.files.emplace(files_, names_of_files(name, level));
+    UpperFile file = level.files->take(level.dir);
+    if (file.stat.type != FileType::regular)
       throw_error(ErrorKind::input, "{} changed while it was read", printable(path.str()));
     TocEntry entry;
     entry.path = path;
-    if (find_link(entry, stat)) return into_.add(entry);
-    entry.meta = meta_of(stat);
-    UpperXattrs xattrs = read_xattrs(file, path.str());
-    if (xattrs.metacopy)
+    if (find_link(entry, file.stat)) return into_.add(entry);
+    if (file.xattrs.metacopy)
       throw_error(ErrorKind::unsupported, "{}: a file whose data is elsewhere (overlayfs metacopy)",
                   printable(path.str()));
-    entry.meta.xattrs = std::move(xattrs.layer);
-    FdSource source(std::move(file), path.str());
+    entry.meta = meta_of(file.stat);
+    entry.meta.xattrs = std::move(file.xattrs.layer);
+    if (file.is_whole) {
+      SpanSource source(as_bytes(file.content));
+      return into_.add(std::move(entry), &source);
+    }
+    FdSource source(open_upper_file(level.dir, name), path.str());
     into_.add(std::move(entry), &source);
+  }
+
+  /// `first`, and those whose turn has not come.
+  static std::vector<std::string> names_of_files(const std::string& first, const Level& level) {
+    std::vector<std::string> names = {first};
+    for (std::size_t i = level.next; i < level.events.size(); ++i)
+      if (level.events[i].type == FileType::regular) names.push_back(level.events[i].key);
+    return names;
   }
 
   /// True, and `entry` made a hard link, when another name of this file came before.
@@ -230,6 +192,7 @@ class UpperReader {
   const LayerOptions& options_;
   LayerWriter& into_;
   std::optional<TreeView> below_;
+  UpperFiles files_;
   std::vector<Level> levels_;
   std::map<std::pair<std::uint64_t, std::uint64_t>, RootedPath> links_;
 };

@@ -20,8 +20,8 @@ void read_upper(const Dir& upper, const std::function<TreeView()>& below, const 
                 LayerWriter& into, const std::stop_token& stop);
 
 /// Takes mount stubs out of an upper folder: each path, then every parent that came to be, or was copied up, for it
-/// alone. A parent that stays gets the time back that the stub changed. A stub that is no longer an empty file or folder
-/// stays: the step put something there.
+/// alone. A parent that stays gets the time back that the stub changed. A stub that is no longer an empty file or
+/// folder stays: the step put something there.
 void remove_stubs(const Dir& upper, std::span<const RootedPath> stubs, const std::function<TreeView()>& below);
 
 }  // namespace imgb

@@ -15,5 +15,5 @@ set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 # libcurl is opened at the first request and so is no link-time dependency that shlibdeps could see.
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libcurl4, ca-certificates")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "slirp4netns, uidmap")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "slirp4netns | passt, uidmap")
 include(CPack)

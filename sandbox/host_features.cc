@@ -56,6 +56,7 @@ class Ground {
 /// that everything before it worked.
 HostFeature try_world(const Dir& store, std::string name, Security security, NetworkMode network) {
   HostFeature feature{std::move(name), State::no, {}, {}};
+  Sandbox sandbox;
   try {
     Ground ground(store);
     StepSpec spec;
@@ -64,10 +65,13 @@ HostFeature try_world(const Dir& store, std::string name, Security security, Net
     spec.security = security;
     spec.network = network;
     spec.resolv_conf = "";
-    Sandbox sandbox;
     sandbox.start(spec, {});
   } catch (const Error& e) {
-    if (e.kind() == ErrorKind::not_found) return {feature.name, State::yes, "works", {}};
+    if (e.kind() == ErrorKind::not_found) {
+      std::vector<std::string> warnings = sandbox.take_warnings();
+      if (warnings.empty()) return {feature.name, State::yes, "works", {}};
+      return {feature.name, State::degraded, join(warnings, "; "), {}};
+    }
     feature.detail = e.what();
     feature.remedy = e.hint();
   }
@@ -86,7 +90,7 @@ HostFeature kernel() {
   }
   bool enough = major > 5 || (major == 5 && minor >= 19);
   return {"kernel", enough ? State::yes : State::no, fmt::format("Linux {}", name.release),
-          enough ? "" : "Linux 5.19 or newer is needed for overlays over idmapped mounts"};
+          enough ? "" : "Linux 5.19 or newer is needed for overlays over idmapped mounts; older ones run compat steps"};
 }
 
 HostFeature seccomp() {
@@ -135,9 +139,13 @@ HostFeature id_helpers() {
           warning.value_or("")};
 }
 
-HostFeature helper(const char* name) {
-  auto path = find_program(name);
-  return {name, path ? State::yes : State::degraded, path.value_or("not installed"), {}};
+HostFeature network_helpers() {
+  std::vector<std::string> found;
+  for (NetworkHelper helper : {NetworkHelper::slirp4netns, NetworkHelper::pasta})
+    if (auto path = find_program(name_of(helper))) found.push_back(*path);
+  if (!found.empty()) return {"network helper", State::yes, join(found, ", "), {}};
+  return {"network helper", State::degraded, "neither slirp4netns nor pasta is installed",
+          "for private networks install the package slirp4netns"};
 }
 
 HostFeature labels() {
@@ -157,7 +165,7 @@ std::vector<HostFeature> probe_host(const Dir& store) {
     features.push_back(std::move(compat));
   }
   features.push_back(try_world(store, "private network", Security::standard, NetworkMode::isolated));
-  features.push_back(helper("slirp4netns"));
+  features.push_back(network_helpers());
   features.push_back(id_helpers());
   features.push_back(labels());
   return features;

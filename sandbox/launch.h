@@ -62,6 +62,8 @@ struct SandboxOptions {
   std::vector<PortForward> ports;
 };
 
+/// A standard step on a host without idmapped mounts runs as a compat one, with a warning.
+///
 /// What the steps of one build, or one container, share: the init program, the compiled seccomp filter, the user
 /// namespace, the isolated network (made when the first step needs it), the parent of the cgroups.
 /// Errors of start(): not_found (no such program in the root file system), denied (program not executable: 126),

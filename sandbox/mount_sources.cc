@@ -124,6 +124,10 @@ class Opener {
 
 }  // namespace
 
+bool takes_idmapped_mounts(const Dir& folder, int user_namespace) {
+  return set_attributes(clone_tree(folder.fd().get(), false, folder.name()), 0, user_namespace, false);
+}
+
 std::vector<Fd> open_mount_sources(const std::vector<MountSource>& sources, const std::vector<MountOp>& mounts,
                                    const StepSpec& spec, int user_namespace, std::vector<std::string>& warnings) {
   return Opener(mounts, spec, user_namespace, warnings).open(sources);

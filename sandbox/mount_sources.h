@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/dir.h"
 #include "core/base/fd.h"
 #include "sandbox/plan.h"
 #include "sandbox/step.h"
@@ -14,5 +15,9 @@ namespace imgb {
 /// host is not what its name says (V76).
 std::vector<Fd> open_mount_sources(const std::vector<MountSource>& sources, const std::vector<MountOp>& mounts,
                                    const StepSpec& spec, int user_namespace, std::vector<std::string>& warnings);
+
+/// Whether what is in this folder can be shown to a user namespace under its own owners. Not before Linux 5.19, nor on
+/// every file system.
+bool takes_idmapped_mounts(const Dir& folder, int user_namespace);
 
 }  // namespace imgb

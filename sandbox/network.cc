@@ -23,8 +23,10 @@ namespace imgb {
 namespace {
 
 constexpr std::chrono::seconds kStartLimit{10};
+/// A working pasta is ready in a tenth of this; some releases spin for ever on some kernels.
+constexpr std::chrono::seconds kPastaLimit{3};
 constexpr std::size_t kMaxAnswerBytes = 4096;
-constexpr const char* kSlirpResolver = "10.0.2.3";
+constexpr const char *kAddress = "10.0.2.100", *kGateway = "10.0.2.2", *kResolver = "10.0.2.3";
 
 /// A folder in memory without a name: for a socket that two processes meet at by descriptors alone.
 Fd make_unnamed_folder() {
@@ -79,6 +81,7 @@ struct PrivateNetwork::State {
   std::vector<PortForward> forwards;
 
   bool start_slirp(const std::string& program, int user_namespace, bool confined);
+  bool start_pasta(const std::string& program, int user_namespace, const std::vector<PortForward>& ports);
   nlohmann::json ask(const nlohmann::json& question) const;
   void forward(PortForward port);
 };
@@ -103,6 +106,42 @@ bool PrivateNetwork::State::start_slirp(const std::string& program, int user_nam
   return wait_for_word(ready.read, kStartLimit);
 }
 
+/// Addresses are those that slirp4netns has by itself. The word that it is ready is its "pid file": a pipe.
+bool PrivateNetwork::State::start_pasta(const std::string& program, int user_namespace,
+                                        const std::vector<PortForward>& ports) {
+  kind = NetworkHelper::pasta;
+  Pipe ready = make_pipe();
+  Spawn spawn;
+  spawn.argv = {program, "--foreground", "--quiet", "--ipv4-only", "--config-net", "--no-map-gw"};
+  spawn.argv.insert(spawn.argv.end(), {"--address", kAddress, "--netmask", "255.255.255.0", "--gateway", kGateway,
+                                       "--dns-forward", kResolver, "--pid", "/proc/self/fd/3"});
+  spawn.argv.insert(spawn.argv.end(), {"--tcp-ns", "none", "--udp-ns", "none"});
+  for (bool udp : {false, true}) {
+    bool any = false;
+    for (const PortForward& port : ports) {
+      if (port.udp != udp) continue;
+      any = true;
+      spawn.argv.insert(spawn.argv.end(),
+                        {udp ? "--udp-ports" : "--tcp-ports",
+                         fmt::format("{}/{}:{}", port.host_address, port.host_port, port.container_port)});
+    }
+    if (!any) spawn.argv.insert(spawn.argv.end(), {udp ? "--udp-ports" : "--tcp-ports", "none"});
+  }
+  // As root it would become nobody, who may not enter our namespaces; in there it is not the host's root any more.
+  if (::geteuid() == 0) spawn.argv.insert(spawn.argv.end(), {"--runas", "0:0"});
+  if (user_namespace >= 0)
+    spawn.argv.insert(spawn.argv.end(), {"--userns", "/proc/self/fd/5"});
+  else
+    spawn.argv.push_back("--netns-only");
+  spawn.argv.insert(spawn.argv.end(), {"--netns", "/proc/self/fd/4"});
+  spawn.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
+  spawn.fds = {{3, ready.write.get()}, {4, name_space.get()}};
+  if (user_namespace >= 0) spawn.fds.emplace(5, user_namespace);
+  helper = Child::start(spawn);
+  ready.write.reset();
+  return wait_for_word(ready.read, kPastaLimit);
+}
+
 nlohmann::json PrivateNetwork::State::ask(const nlohmann::json& question) const {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
@@ -116,15 +155,23 @@ nlohmann::json PrivateNetwork::State::ask(const nlohmann::json& question) const 
 
 namespace {
 
-/// A port of that address that nobody listens at.
+[[noreturn]] void throw_port_taken(const PortForward& port) {
+  throw_error(ErrorKind::unavailable, "port {} of {} cannot be had: is it in use?", port.host_port, port.host_address);
+}
+
+/// The port asked for, or (0) one of that address that nobody listens at. Error(unavailable) when it is taken.
 std::uint16_t find_free_port(const PortForward& port) {
   Fd socket(::socket(AF_INET, (port.udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  address.sin_port = htons(port.host_port);
   socklen_t size = sizeof address;
+  int reuse = 1;  // connections of an earlier listener that linger are no listener
   if (!socket || ::inet_pton(AF_INET, port.host_address.c_str(), &address.sin_addr) != 1 ||
-      ::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) < 0 ||
-      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0)
+      ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse) < 0)
+    throw_errno("looking for a free port at {}", port.host_address);
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) < 0) throw_port_taken(port);
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0)
     throw_errno("looking for a free port at {}", port.host_address);
   return ntohs(address.sin_port);
 }
@@ -139,30 +186,39 @@ void PrivateNetwork::State::forward(PortForward port) {
                                  {"host_addr", port.host_address},
                                  {"host_port", port.host_port},
                                  {"guest_port", port.container_port}}}});
-  if (answer.is_discarded() || !answer.contains("return"))
-    throw_error(ErrorKind::unavailable, "port {} of {} cannot be had: is it in use?", port.host_port,
-                port.host_address);
+  if (answer.is_discarded() || !answer.contains("return")) throw_port_taken(port);
   forwards.push_back(std::move(port));
 }
 
 PrivateNetwork PrivateNetwork::create(int user_namespace, const std::vector<PortForward>& ports) {
-  auto program = find_program("slirp4netns");
-  if (!program)
-    throw Error(ErrorKind::unsupported, "no slirp4netns for a private network")
+  auto slirp = find_program(name_of(NetworkHelper::slirp4netns)), pasta = find_program(name_of(NetworkHelper::pasta));
+  if (!slirp && !pasta)
+    throw Error(ErrorKind::unsupported, "neither slirp4netns nor pasta is here for a private network")
         .set_hint("install the package slirp4netns, or use --network=host or --network=none");
-  auto state = std::make_unique<State>();
-  state->name_space = make_network_namespace(user_namespace);
-  // Its own confinement needs rights that not every container gives; the network is private without it too.
-  if (!state->start_slirp(*program, user_namespace, true)) {
-    state->helper.reset();
-    if (!state->start_slirp(*program, user_namespace, false))
-      throw Error(ErrorKind::unsupported, "slirp4netns does not start on this host")
-          .set_hint(
-              "it opens /dev/net/tun: modprobe tun, and for ordinary users chmod 0666 /dev/net/tun; or use "
-              "--network=host or --network=none");
+  if (slirp) {
+    // Its own confinement needs rights that not every container gives; the network is private without it too.
+    for (bool confined : {true, false}) {
+      auto state = std::make_unique<State>();
+      state->name_space = make_network_namespace(user_namespace);
+      if (!state->start_slirp(*slirp, user_namespace, confined)) continue;
+      for (const PortForward& port : ports) state->forward(port);
+      return PrivateNetwork(std::move(state));
+    }
   }
-  for (const PortForward& port : ports) state->forward(port);
-  return PrivateNetwork(std::move(state));
+  if (pasta) {
+    auto state = std::make_unique<State>();
+    state->name_space = make_network_namespace(user_namespace);
+    state->forwards = ports;
+    for (PortForward& port : state->forwards) port.host_port = find_free_port(port);
+    if (state->start_pasta(*pasta, user_namespace, state->forwards)) return PrivateNetwork(std::move(state));
+  }
+  throw Error(ErrorKind::unsupported,
+              fmt::format("{} does not start on this host", slirp && pasta ? "none of slirp4netns and pasta"
+                                                            : slirp        ? "slirp4netns"
+                                                                           : "pasta"))
+      .set_hint(
+          "it opens /dev/net/tun: modprobe tun, and for ordinary users chmod 0666 /dev/net/tun; or use "
+          "--network=host or --network=none");
 }
 
 PrivateNetwork::PrivateNetwork(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -172,7 +228,7 @@ PrivateNetwork::~PrivateNetwork() = default;
 
 const Fd& PrivateNetwork::name_space() const { return state_->name_space; }
 NetworkHelper PrivateNetwork::helper() const { return state_->kind; }
-std::string PrivateNetwork::resolver() const { return kSlirpResolver; }
+std::string PrivateNetwork::resolver() const { return kResolver; }
 const std::vector<PortForward>& PrivateNetwork::forwards() const { return state_->forwards; }
 
 }  // namespace imgb

@@ -91,6 +91,7 @@ struct Sandbox::State {
   std::mutex mutex;
   std::optional<Fd> stub;
   std::optional<CgroupPlaces> places;
+  std::optional<bool> idmapped_mounts;
   std::map<std::uint64_t, std::shared_ptr<const std::string>> filters;  ///< By capabilities.
   /// What a world is before its plan is known; equal ones can stand in for each other.
   struct WorldKind {
@@ -195,6 +196,19 @@ struct Sandbox::State {
     running.oom_kills_before = running.count_oom_kills();
   }
 
+  /// Standard steps need idmapped mounts. Where there are none, the host's root does as Docker does, and is told.
+  bool falls_back(const StepSpec& spec) {
+    if (spec.security != Security::standard || is_rootless()) return false;
+    int user_namespace = spawner(Security::standard).user_namespace().get();
+    std::lock_guard hold(mutex);
+    if (!idmapped_mounts) idmapped_mounts = takes_idmapped_mounts(*spec.root.snapshots, user_namespace);
+    if (!*idmapped_mounts)
+      warn(
+          "this kernel, or the file system of the store, takes no idmapped mounts: steps run as with "
+          "--security=compat, without a user namespace of their own");
+    return !*idmapped_mounts;
+  }
+
   WorldKind kind_of(const SandboxPlan& plan, Security security) {
     std::uint64_t own_network = plan.network == NetworkMode::none ? std::uint64_t{CLONE_NEWNET} : 0;
     int joined = plan.network == NetworkMode::isolated ? private_network().name_space().get() : -1;
@@ -263,6 +277,11 @@ void Sandbox::State::prepare(const WorldKind& kind, const SandboxPlan& plan, con
 }
 
 std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, const StepIo& io, Next next) {
+  if (falls_back(spec)) {
+    StepSpec instead = spec;
+    instead.security = Security::compat;
+    return launch(instead, io, next);
+  }
   SandboxPlan plan = make_plan(spec, host_for(spec));
   check_ids(plan.process, spawner(spec.security).options());
   std::string bytes = render_for_stub(plan, plan.filter ? *filter(plan.process.capabilities) : std::string());

@@ -4,6 +4,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <chrono>
+#include <cstdlib>
+
+#include "core/base/process.h"
 #include "tests/system/sandbox/world.h"
 
 namespace imgb {
@@ -22,7 +26,22 @@ Fd connect_to(std::uint16_t port) {
 
 class Network : public World {};
 
-TEST_F(Network, PortsOfTheHostLeadToTheContainer) {
+/// With PATH holding one program alone: the helper to be used.
+class NetworkBy : public World, public ::testing::WithParamInterface<const char*> {
+ protected:
+  NetworkBy() { use(*find_program(GetParam()), GetParam()); }
+  ~NetworkBy() override { ::setenv("PATH", path_.c_str(), 1); }
+  void use(const std::filesystem::path& program, const std::string& name) const {
+    std::filesystem::create_directories(root() / "helpers");
+    std::filesystem::create_symlink(program, root() / "helpers" / name);
+    ::setenv("PATH", (root() / "helpers").c_str(), 1);
+  }
+  const std::string path_ = std::getenv("PATH");
+};
+INSTANTIATE_TEST_SUITE_P(Helper, NetworkBy, ::testing::Values("slirp4netns", "pasta"),
+                         [](const auto& test) { return std::string(test.param); });
+
+TEST_P(NetworkBy, PortsOfTheHostLeadToTheContainer) {
   Sandbox published({.ports = parse_port_forwards("127.0.0.1::7000")});
   spec_.network = NetworkMode::isolated;
   spec_.argv = {"sh", "-c", "echo; exec nc -l -p 7000 -e echo hello from inside"};
@@ -45,7 +64,7 @@ TEST_F(Network, PortsOfTheHostLeadToTheContainer) {
   EXPECT_EQ(text, "hello from inside\n");
 }
 
-TEST_F(Network, APortInUseIsToldByItsNumber) {
+TEST_P(NetworkBy, APortInUseIsToldByItsNumber) {
   Fd taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -67,12 +86,68 @@ TEST_F(Network, APortInUseIsToldByItsNumber) {
   }
 }
 
-TEST_F(Network, StepsOfOneSandboxShareTheirNetwork) {
+TEST_P(NetworkBy, StepsOfOneSandboxShareTheirNetwork) {
   spec_.network = NetworkMode::isolated;
   spec_.resolv_conf.reset();
   std::string first = output("ls -l /proc/self/ns/net | grep -o 'net:.*'");
   EXPECT_EQ(output("ls -l /proc/self/ns/net | grep -o 'net:.*'"), first);
   EXPECT_EQ(output("head -n1 /etc/resolv.conf"), "nameserver 10.0.2.3\n");
+}
+
+TEST_P(NetworkBy, LoopbackOfTheHostCannotBeReached) {
+  Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  spec_.network = NetworkMode::isolated;
+  for (const char* target : {"127.0.0.1", "10.0.2.2", "169.254.169.254"})
+    EXPECT_NE(shell(fmt::format("nc -w 2 {} {} </dev/null", target, ntohs(address.sin_port))).result.status.code, 0);
+  EXPECT_LT(::accept(listener.get(), nullptr, nullptr), 0) << "a step reached the host's loopback";
+}
+
+TEST_P(NetworkBy, TheHelperEndsWithTheSandbox) {
+  auto count = [&] {
+    int found = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::error_code ignored;
+      auto program = std::filesystem::read_symlink(entry.path() / "exe", ignored);
+      std::ifstream file(entry.path() / "cmdline");
+      std::string words{std::istreambuf_iterator<char>(file), {}};
+      if (!program.empty() && words.starts_with((root() / "helpers").string())) ++found;
+    }
+    return found;
+  };
+  {
+    Sandbox own;
+    TextSink sink;
+    spec_.network = NetworkMode::isolated;
+    spec_.argv = {"true"};
+    own.run(spec_, sink, {});
+    EXPECT_EQ(count(), 1);
+  }
+  EXPECT_EQ(count(), 0);
+}
+
+class BrokenHelper : public World {
+ protected:
+  ~BrokenHelper() override { ::setenv("PATH", path_.c_str(), 1); }
+  const std::string path_ = std::getenv("PATH");
+};
+
+TEST_F(BrokenHelper, APastaThatSpinsIsGivenUp) {
+  std::filesystem::create_directories(root() / "helpers");
+  write("helpers/pasta", "#!/bin/sh\nwhile :; do :; done\n");
+  std::filesystem::permissions(root() / "helpers/pasta", std::filesystem::perms::owner_all);
+  ::setenv("PATH", (root() / "helpers").c_str(), 1);
+  spec_.network = NetworkMode::isolated;
+  auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(failure(), ErrorKind::unsupported);
+  EXPECT_NE(message_.find("pasta does not start"), std::string::npos) << message_;
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(10));
 }
 
 TEST_F(Network, NoneHasLoopbackAlone) { EXPECT_EQ(output("ls /sys/class/net"), "lo\n"); }

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -201,6 +202,53 @@ TEST_F(Step, CompatMayMakeDeviceNodesButNotOpenThem) {
 TEST_F(Step, InsecureMayMount) {
   spec_.security = Security::insecure;
   EXPECT_EQ(output("mkdir /m && mount -t tmpfs none /m && echo mounted"), "mounted\n");
+}
+
+TEST_F(Step, AWorldMadeAheadIsForStepsOfItsKindAlone) {
+  const std::string look =
+      "ls /sys/class/net | wc -l; grep CapBnd /proc/self/status; ls -l /proc/self/ns/mnt | grep -o 'mnt:.*'";
+  std::string first = output(look), second = output(look);
+  EXPECT_NE(first, second) << "two steps in one mount namespace";
+  EXPECT_EQ(first.substr(0, first.find("mnt:")), second.substr(0, second.find("mnt:")));
+  spec_.drop_capabilities = {"CHOWN"};
+  EXPECT_NE(output(look).find("CapBnd:\t00000000a80425fa\n"), std::string::npos);
+  spec_.drop_capabilities = {};
+  spec_.network = NetworkMode::host;
+  char ours[64] = {};
+  ASSERT_GT(::readlink("/proc/self/ns/net", ours, sizeof ours - 1), 0);
+  EXPECT_NE(output("ls -l /proc/self/ns/net").find(ours), std::string::npos);
+  spec_.network = NetworkMode::none;
+  EXPECT_EQ(output("ls /sys/class/net"), "lo\n");
+  spec_.limits.shm_bytes = 1 << 20;
+  EXPECT_EQ(output("grep ' /dev/shm ' /proc/mounts | grep -o 'size=[0-9]*k'"), "size=1024k\n");
+}
+
+/// A store on a file system that knows no idmapped mounts.
+class OldFileSystem : public Step {
+ protected:
+  OldFileSystem() {
+    std::filesystem::create_directory(root() / "ram");
+    if (::mount("none", (root() / "ram").c_str(), "ramfs", 0, nullptr) != 0) throw_errno("ramfs");
+    for (const char* folder : {"up", "wk"}) std::filesystem::create_directory(root() / "ram" / folder);
+    std::filesystem::copy(root() / "base", root() / "ram/base",
+                          std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+    old_ = Dir::open_host(root() / "ram");
+    spec_.root.snapshots = &old_;
+  }
+  ~OldFileSystem() override {
+    old_ = Dir();
+    ::umount2((root() / "ram").c_str(), MNT_DETACH);
+  }
+  Dir old_;
+};
+
+TEST_F(OldFileSystem, StandardStepsRunAsCompatAndTheUserIsTold) {
+  EXPECT_EQ(output("mknod /n b 254 0 && echo made; grep CapBnd /proc/self/status"),
+            "made\nCapBnd:\t00000000a80425fb\n");
+  EXPECT_TRUE(exists("ram/up/n"));
+  std::vector<std::string> warnings = sandbox_.take_warnings();
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("--security=compat"), std::string::npos) << warnings[0];
 }
 
 TEST_F(Step, MemoryLimitEndsInOutOfMemory) {
