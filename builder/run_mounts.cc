@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "builder/bind_source.h"
+#include "builder/cache_mounts.h"
 #include "builder/root_folder.h"
 #include "builder/tree_input.h"
 #include "core/base/error.h"
@@ -87,7 +88,7 @@ class Opener {
   }
 
   void handle(const run_mount::Cache& cache, const PlannedMount& mount) {
-    Dir caches = services_.tools.store.folder("cache-mounts");
+    Dir caches = services_.tools.store.folder(cache_mounts::kFolder);
     std::string name = take_cache(caches, Digest::of(cache.id).hex(), cache.sharing);
     if (!caches.find_stat(name)) make_cache(caches, name, cache, mount);
     Dir folder = caches.open_dir(name);
@@ -102,14 +103,16 @@ class Opener {
   std::string take_cache(const Dir& caches, const std::string& id, CacheSharing sharing) {
     if (sharing != CacheSharing::private_) {
       bool alone = sharing == CacheSharing::locked;
-      out_.locks.push_back(
-          take_lock(caches, id + ".lock", alone ? FileLock::Mode::exclusive : FileLock::Mode::shared, stop_));
+      out_.locks.push_back(take_lock(caches, cache_mounts::lock_name(id),
+                                     alone ? FileLock::Mode::exclusive : FileLock::Mode::shared, stop_));
+      caches.set_mtime(cache_mounts::lock_name(id), services_.request.now);
       return id;
     }
     for (int i = 0;; ++i) {
-      std::string name = i == 0 ? id : fmt::format("{}.{}", id, i);
-      if (auto lock = FileLock::try_take(caches, name + ".private.lock", FileLock::Mode::exclusive)) {
+      std::string name = cache_mounts::numbered(id, i), lock_name = cache_mounts::private_lock_name(name);
+      if (auto lock = FileLock::try_take(caches, lock_name, FileLock::Mode::exclusive)) {
         out_.locks.push_back(std::move(*lock));
+        caches.set_mtime(lock_name, services_.request.now);
         return name;
       }
     }
@@ -118,8 +121,7 @@ class Opener {
   /// Made aside and renamed: another step may want the same one at this moment.
   void make_cache(const Dir& caches, const std::string& name, const run_mount::Cache& cache,
                   const PlannedMount& mount) {
-    std::string aside = fmt::format("{}.new-{}", name, activity_.number());
-    caches.remove_tree(aside);
+    std::string aside = cache_mounts::new_name(name);
     caches.make_dir(aside, 0700);
     if (mount.input) {
       const FileSystem& files = files_of(inputs_, *mount.input);

@@ -48,6 +48,7 @@ class ScriptFile {
  public:
   ScriptFile(Store& store, const std::string& content, int number)
       : folder_(store.folder("ingest")), name_(fmt::format("script-{}-{}", ::getpid(), number)) {
+    store.lease().note("ingest/" + name_);  // not to be taken for what a dead process left
     folder_.remove(name_);
     write_all(folder_.open_file(name_, O_WRONLY | O_CREAT | O_EXCL, 0755), content, name_);
     folder_.set_mode(name_, 0755);

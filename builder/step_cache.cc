@@ -34,10 +34,12 @@ void StepCache::put(const Digest& key, const MadeLayer& layer) {
   store_.cache().put(CacheTable::step, key.str(), render_layer_record(layer));
 }
 
+std::string StepCache::ingredients_key(std::string_view key) { return fmt::format("of {}", key); }
+
 std::optional<Ingredients> StepCache::find_last(std::string_view place) {
   auto key = store_.cache().find(CacheTable::explain, fmt::format("at {}", place));
   if (!key) return std::nullopt;
-  auto encoded = store_.cache().find(CacheTable::explain, fmt::format("of {}", *key));
+  auto encoded = store_.cache().find(CacheTable::explain, ingredients_key(*key));
   if (!encoded) return std::nullopt;
   return Ingredients(std::move(*encoded));
 }
@@ -54,7 +56,7 @@ void StepCache::remember_place(std::string_view place, const Digest& key) {
 }
 
 void StepCache::remember_ingredients(const Ingredients& ingredients) {
-  store_.cache().put(CacheTable::explain, fmt::format("of {}", ingredients.key().str()), ingredients.encoded());
+  store_.cache().put(CacheTable::explain, ingredients_key(ingredients.key().str()), ingredients.encoded());
 }
 
 }  // namespace imgb

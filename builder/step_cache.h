@@ -35,6 +35,8 @@ class StepCache {
   void remember_place(std::string_view place, const Digest& key);
   void remember_ingredients(const Ingredients& ingredients);
 
+  static std::string ingredients_key(std::string_view key);  ///< In CacheTable::explain.
+
  private:
   Store& store_;
 };

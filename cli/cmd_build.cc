@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/host_flags.h"
+#include "cli/settle.h"
 #include "cli/terminal_session.h"
 #include "cli/wiring.h"
 #include "core/base/error.h"
@@ -60,6 +61,7 @@ class Build : public Verb {
     inputs.open(flags_, request, stop);
     BuildResult result = build_with_sandbox(env, wiring, request, stop);
     deliver(env, wiring, outputs, result, stop);
+    settle_in_background(env.store().root(), wiring.snapshots());
     return 0;
   }
 

@@ -1,11 +1,49 @@
+#include "builder/prune.h"
 #include "cli/commands.h"
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/store/local_image.h"
 #include "sandbox/containers.h"
 #include "sandbox/rootless.h"
 
 namespace imgb {
 namespace {
+
+/// An entry of index.json, and how the user named it.
+struct Found {
+  Descriptor image;
+  std::optional<Reference> name;  ///< nullopt: by id.
+  std::string id;                 ///< As people know it; the manifest's digest when the image cannot be read.
+};
+
+std::string id_of(Store& store, const Descriptor& image) {
+  try {
+    return read_local_image(store.blobs(), image, Platform::host()).id().str();
+  } catch (const Error&) {
+    return image.digest.str();  // damaged or incomplete: removing it is what can be done about it
+  }
+}
+
+std::optional<Found> find_by_name(Store& store, const std::string& typed) {
+  try {
+    Reference name = Reference::parse(typed).with_default_tag();
+    if (auto image = store.images().find(name)) return Found{*image, name, id_of(store, *image)};
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::input) throw;
+  }
+  return std::nullopt;
+}
+
+std::optional<Found> find_image(Store& store, const std::string& typed) {
+  if (auto named = find_by_name(store, typed)) return named;
+  for (const NamedImage& image : store.images().list())
+    if (image.descriptor.digest.str() == typed) return Found{image.descriptor, {}, id_of(store, image.descriptor)};
+  auto image = find_local_image(store, typed, Platform::host());
+  if (!image) return std::nullopt;
+  std::optional<Reference> name;
+  if (!image->names.empty() && typed.find('@') != std::string::npos) name = Reference::parse(image->names[0]);
+  return Found{image->descriptor, name, image->id().str()};
+}
 
 class Rmi : public Verb {
  public:
@@ -23,26 +61,39 @@ class Rmi : public Verb {
  private:
   void remove(CliEnv& env, const std::string& typed) const {
     Store& store = env.store();
-    auto found = find_local_image(store, typed, Platform::host());
+    auto found = find_image(store, typed);
     if (!found && force_) return;
-    LocalImage image = found ? std::move(*found) : get_local_image(store, typed, Platform::host());
-    std::vector<Reference> names = names_of(store, image.descriptor.digest);
-    bool by_name = !image.names.empty();
-    bool last = !by_name || names.size() <= 1;
-    if (last) check_unused(store, image);
-    if (by_name) {
-      Reference name = Reference::parse(image.names[0]);
-      store.images().remove_name(name);
-      env.print_line("Untagged: " + name.familiar());
+    if (!found) get_local_image(store, typed, Platform::host());  // says what there is
+    std::vector<Reference> names = names_of(store, found->image.digest);
+    bool last = !found->name || names.size() <= 1;
+    if (last) check_unused(store, *found);
+    if (found->name) {
+      store.images().remove_name(*found->name);
+      env.print_line("Untagged: " + found->name->familiar());
     } else {
       if (names.size() > 1 && !force_)
-        throw Error(ErrorKind::denied, "image " + image.id().short_hex() + " has several names")
+        throw Error(ErrorKind::denied, "image " + short_id(*found) + " has several names")
             .set_hint("name one, or use --force");
-      store.images().remove_image(image.descriptor.digest);
+      store.images().remove_image(found->image.digest);
       for (const Reference& name : names) env.print_line("Untagged: " + name.familiar());
     }
-    if (last) env.print_line("Deleted: " + image.id().str());
+    if (!last) return;
+    env.print_line("Deleted: " + found->id);
+    free_space(env, found->image);
   }
+
+  static void free_space(CliEnv& env, const Descriptor& image) {
+    try {
+      SnapshotStore snapshots(env.store());
+      release_image(env.store(), snapshots, image);
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::corrupt) throw;
+      env.tell(
+          fmt::format("WARNING: its layers stay until imgb prune, because another image is damaged: {}", e.what()));
+    }
+  }
+
+  static std::string short_id(const Found& found) { return found.id.substr(found.id.find(':') + 1, 12); }
 
   static std::vector<Reference> names_of(Store& store, const Digest& manifest) {
     std::vector<Reference> names;
@@ -51,12 +102,11 @@ class Rmi : public Verb {
     return names;
   }
 
-  void check_unused(Store& store, const LocalImage& image) const {
+  void check_unused(Store& store, const Found& found) const {
     for (const Container& container : Containers(store.folder("containers")).list()) {
-      if (container.config.image_digest != image.descriptor.digest.str()) continue;
+      if (container.config.image_digest != found.image.digest.str()) continue;
       if (!force_ || container.state.phase == ContainerState::Phase::running)
-        throw Error(ErrorKind::denied,
-                    "image " + image.id().short_hex() + " is used by container " + container.config.name)
+        throw Error(ErrorKind::denied, "image " + short_id(found) + " is used by container " + container.config.name)
             .set_hint("remove the container first");
     }
   }

@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "cli/errors.h"
+#include "cli/settle.h"
 #include "cli/signals.h"
 #include "cli/terminal_session.h"
 #include "core/base/error.h"
@@ -82,6 +83,7 @@ int run_attached(CliEnv& env, const Containers& containers, const Container& con
     Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), joint.io); });
     for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
     owner.started(running.pid(), sandbox.forwards());
+    settle_in_background(env.store().root(), prepared.snapshots());
     pass_signals(watch, running, request.tty);
     StepResult result = move_and_wait(running, request, joint, owner);
     watch.forward({});
@@ -122,6 +124,7 @@ int run_supervisor(std::span<const std::string> words) {
       err.write.reset();
       owner.started(running.pid(), sandbox.forwards());
       report.ready();
+      settle_in_background(store.root(), prepared.snapshots());
       exit_code = supervise(owner, running, request.tty ? running.terminal() : out.read, err.read);
     } catch (const std::exception& e) {
       owner.failed(describe(e));

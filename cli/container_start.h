@@ -28,6 +28,7 @@ class PreparedContainer {
   /// mounts).
   PreparedContainer(Store& store, const RunRequest& request, const std::string& id, std::stop_token stop);
   const StepSpec& spec() const { return spec_; }
+  const SnapshotStore& snapshots() const { return snapshots_; }
 
  private:
   void add_volume(Store& store, const VolumeRequest& volume);

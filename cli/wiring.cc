@@ -1,5 +1,6 @@
 #include "cli/wiring.h"
 
+#include "cli/settle.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "sandbox/rootless.h"
@@ -26,6 +27,7 @@ LocalImage ImageWiring::obtain(CliEnv& env, const std::string& typed, const Plat
   return while_showing(env, "pulling " + name.familiar(), [&](Activity& activity) {
     BaseImage image = source_.resolve(name, platform, PullPolicy::always, activity, stop);
     source_.fetch(image, need, activity, stop);
+    settle_in_background(env.store().root(), snapshots_);
     return get_local_image(env.store(), name.canonical(), platform);
   });
 }

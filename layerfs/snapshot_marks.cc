@@ -18,7 +18,8 @@ std::string this_boot() {
 
 }  // namespace
 
-SnapshotMarks::SnapshotMarks(Dir folder) : folder_(std::move(folder)), boot_id_(this_boot()) {}
+SnapshotMarks::SnapshotMarks(Dir folder, Lease& lease)
+    : folder_(std::move(folder)), lease_(lease), boot_id_(this_boot()) {}
 
 std::optional<ReadyMark> SnapshotMarks::read_mark(std::string_view snapshot) const {
   auto text = folder_.find_content(mark_name(snapshot), kMaxMarkBytes);
@@ -33,7 +34,7 @@ std::optional<std::string> SnapshotMarks::find(const ChainId& chain) const {
   if (known) return known;
   for (std::size_t length : kSnapshotNameLengths) {
     std::string name = snapshot_name(chain, length);
-    auto mark = read_mark(name);
+    auto mark = lease_.hold(lease_name(name), [&] { return read_mark(name); });
     if (!mark) return std::nullopt;
     if (mark->chain != chain) continue;
     if (!mark->holds(boot_id_)) return std::nullopt;
@@ -58,23 +59,31 @@ std::string SnapshotMarks::publish(const ChainId& chain, const Dir& from, std::s
     if (mark && mark->chain != chain && mark->holds(boot_id_)) continue;
     folder_.remove(mark_name(name));
     folder_.remove_tree(name);
+    lease_.note(lease_name(name));
     from.rename(from_name, folder_, name, Dir::Rename::no_replace);
     write_mark(name, {chain, boot_id_});
+    made_any_ = true;
     known_.with([&](auto& names) { names.emplace(chain.digest, name); });
     return name;
   }
   throw_error(ErrorKind::internal, "no free name for snapshot {}", chain.digest.str());
 }
 
-void SnapshotMarks::settle() {
-  std::vector<std::pair<std::string, ReadyMark>> unsettled;
-  for (const SnapshotStore::Snapshot& snapshot : list()) {
-    auto mark = read_mark(snapshot.name);
-    if (mark && !mark->boot_id.empty()) unsettled.emplace_back(snapshot.name, *mark);
+void SnapshotMarks::settle(const Dir& root) {
+  for (;;) {
+    std::vector<SnapshotStore::Snapshot> unsettled;
+    for (SnapshotStore::Snapshot& snapshot : list()) {
+      auto mark = read_mark(snapshot.name);
+      if (mark && !mark->boot_id.empty()) unsettled.push_back(std::move(snapshot));
+    }
+    if (unsettled.empty()) return;
+    if (::syncfs(folder_.fd().get()) < 0) throw_errno("sync {}", folder_.name());
+    CollectionLock alone(root);  // a mark is written again only for what has not been removed meanwhile
+    for (const auto& [name, chain] : unsettled) {
+      auto mark = read_mark(name);
+      if (mark && mark->chain == chain) write_mark(name, {chain, ""});
+    }
   }
-  if (unsettled.empty()) return;
-  if (::syncfs(folder_.fd().get()) < 0) throw_errno("sync {}", folder_.name());
-  for (auto& [name, mark] : unsettled) write_mark(name, {mark.chain, ""});
 }
 
 std::vector<SnapshotStore::Snapshot> SnapshotMarks::list() const {
@@ -88,9 +97,26 @@ std::vector<SnapshotStore::Snapshot> SnapshotMarks::list() const {
   return out;
 }
 
-void SnapshotMarks::remove(const std::string& name) {
+std::vector<std::string> SnapshotMarks::find_unused(const std::set<ChainId>& kept) const {
+  // The list comes first: who makes a snapshot notes it in his lease before it appears.
+  std::set<std::string> names;
+  for (const Dir::Entry& entry : folder_.list()) {
+    bool is_mark = entry.name.ends_with(kMarkSuffix);
+    if (is_mark) names.insert(entry.name.substr(0, entry.name.size() - kMarkSuffix.size()));
+    if (entry.type == FileType::directory && !entry.name.starts_with(kScratchPrefix)) names.insert(entry.name);
+  }
+  std::set<std::string> held = lease_.held_by_others();
+  std::erase_if(names, [&](const std::string& name) {
+    if (held.contains(lease_name(name))) return true;
+    auto mark = read_mark(name);
+    return mark && mark->holds(boot_id_) && kept.contains(mark->chain);
+  });
+  return {names.begin(), names.end()};
+}
+
+void SnapshotMarks::take_out(const std::string& name, const Dir& to) {
   folder_.remove(mark_name(name));
-  folder_.remove_tree(name);
+  if (folder_.find_stat(name)) folder_.rename(name, to, name);
   known_.with([&](auto& names) { std::erase_if(names, [&](const auto& known) { return known.second == name; }); });
 }
 

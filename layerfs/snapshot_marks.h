@@ -1,4 +1,5 @@
 #pragma once
+#include <atomic>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,19 +10,21 @@
 
 namespace imgb {
 
-/// Which snapshot folders are whole: the ready marks on disk, remembered once seen (a snapshot does not go while the
-/// store is locked as shared). Threads: all functions may be called at once.
+/// Which snapshot folders are whole: the ready marks on disk, remembered once seen (a snapshot that was found stays).
+/// Threads: all functions may be called at once.
 class SnapshotMarks {
  public:
-  explicit SnapshotMarks(Dir folder);
+  SnapshotMarks(Dir folder, Lease& lease);  ///< Borrows the lease: what it has found stays.
 
   std::optional<std::string> find(const ChainId& chain) const;  ///< The folder's name.
   /// Moves `from`/`name` into place as the snapshot of `chain`, over remains of a broken one, and marks it.
   /// REQUIRES: lock_name(chain) is held.
   std::string publish(const ChainId& chain, const Dir& from, std::string_view name);
-  void settle();
+  void settle(const Dir& root);  ///< The store's folder.
+  bool made_any() const { return made_any_; }
   std::vector<SnapshotStore::Snapshot> list() const;
-  void remove(const std::string& name);
+  std::vector<std::string> find_unused(const std::set<ChainId>& kept) const;
+  void take_out(const std::string& name, const Dir& to);
   const Dir& folder() const { return folder_; }
 
  private:
@@ -29,7 +32,9 @@ class SnapshotMarks {
   void write_mark(std::string_view snapshot, const ReadyMark& mark) const;
 
   Dir folder_;
+  Lease& lease_;
   std::string boot_id_;
+  std::atomic<bool> made_any_ = false;
   mutable Guarded<std::map<Digest, std::string>> known_;
 };
 

@@ -26,6 +26,8 @@ std::string lock_name(const ChainId& chain) {
   return fmt::format("lock-{:02x}", static_cast<unsigned>(chain.digest.raw()[31]) & 63);
 }
 
+std::string lease_name(std::string_view snapshot) { return "snapshot " + std::string(snapshot); }
+
 std::string render(const ReadyMark& mark) {
   return fmt::format("{} {}\n", mark.chain.digest.str(), mark.boot_id.empty() ? "durable" : mark.boot_id);
 }

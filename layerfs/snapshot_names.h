@@ -22,6 +22,7 @@ inline constexpr std::array<std::size_t, 4> kSnapshotNameLengths{6, 9, 13, 26};
 std::string snapshot_name(const ChainId& chain, std::size_t length);
 std::string mark_name(std::string_view snapshot);
 std::string lock_name(const ChainId& chain);
+std::string lease_name(std::string_view snapshot);  ///< How a lease (core/store/lease.h) names it.
 inline constexpr std::string_view kScratchPrefix = "s-";
 inline constexpr std::string_view kUpperName = "u", kWorkName = "w";
 inline constexpr std::string_view kMountPointsName = "mount-points";

@@ -59,6 +59,7 @@ void sweep_scratch(const Dir& snapshots) {
 
 SnapshotStore::Scratch::Scratch(std::unique_ptr<State> state) : state_(std::move(state)) {}
 SnapshotStore::Scratch::Scratch(Scratch&&) noexcept = default;
+SnapshotStore::Scratch& SnapshotStore::Scratch::operator=(Scratch&&) noexcept = default;
 SnapshotStore::Scratch::~Scratch() = default;
 const std::string& SnapshotStore::Scratch::upper() const { return state_->upper; }
 const std::string& SnapshotStore::Scratch::work() const { return state_->work; }

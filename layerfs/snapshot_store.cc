@@ -36,7 +36,7 @@ using Scratch = SnapshotStore::Scratch;
 }  // namespace
 
 struct SnapshotStore::State {
-  explicit State(Store& in) : store(in), marks(in.folder("snapshots")) {}
+  explicit State(Store& in) : store(in), marks(in.folder("snapshots"), in.lease()) {}
 
   /// One layer that is being unpacked.
   struct Unpacked {
@@ -98,9 +98,19 @@ SnapshotStore::State::Unpacked SnapshotStore::State::unpack(const Layer& layer, 
 SnapshotStore::SnapshotStore(Store& store) : state_(std::make_unique<State>(store)) {}
 SnapshotStore::~SnapshotStore() = default;
 const Dir& SnapshotStore::folder() const { return state_->marks.folder(); }
-void SnapshotStore::settle() { state_->marks.settle(); }
+bool SnapshotStore::made_any() const { return state_->marks.made_any(); }
 std::vector<SnapshotStore::Snapshot> SnapshotStore::list() const { return state_->marks.list(); }
-void SnapshotStore::remove(const std::string& name) { state_->marks.remove(name); }
+
+std::vector<std::string> SnapshotStore::find_unused(const CollectionLock&, const std::set<ChainId>& kept) const {
+  return state_->marks.find_unused(kept);
+}
+
+SnapshotStore::Scratch SnapshotStore::take_out(const CollectionLock&, const std::vector<std::string>& names) {
+  sweep_scratch(folder());
+  auto scratch = std::make_unique<Scratch::State>(folder());
+  for (const std::string& name : names) state_->marks.take_out(name, scratch->dir);
+  return Scratch(std::move(scratch));
+}
 
 bool SnapshotStore::has(std::span<const Layer> stack) const { return state_->missing(chains_of(stack)).empty(); }
 
@@ -192,6 +202,14 @@ void SnapshotStore::adopt(Scratch scratch, std::span<const Layer> below, const L
   }
   FileLock lock = FileLock::take(folder(), lock_name(chains.back()), FileLock::Mode::exclusive);
   s.marks.publish(chains.back(), scratch.state_->dir, kUpperName);
+}
+
+void settle_snapshots(const Dir& root) {
+  auto folder = root.find_dir("snapshots");
+  auto alone = folder ? FileLock::try_take(*folder, "settle.lock", FileLock::Mode::exclusive) : std::nullopt;
+  if (!alone) return;
+  Lease unused(root);
+  SnapshotMarks(*std::move(folder), unused).settle(root);
 }
 
 }  // namespace imgb

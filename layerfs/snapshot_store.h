@@ -1,11 +1,13 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "core/store/lease.h"
 #include "core/store/store.h"
 #include "layerfs/ingest.h"
 #include "layerfs/layer_writer.h"
@@ -25,7 +27,7 @@ class SnapshotStore {
   ~SnapshotStore();
 
   /// Names of the folders (below `folder()`), bottom first, for the stack; unpacks in parallel, each in a confined
-  /// child, what is not there. Folders stay until prune; hold the store's shared lock while they are used.
+  /// child, what is not there. Folders that were given stay as long as the store is open (core/store/lease.h).
   /// Errors: as scan_layer.
   std::vector<std::string> ensure(std::span<const Layer> stack, const StreamBlob& stream, const IngestLimits& limits,
                                   std::stop_token stop);
@@ -40,6 +42,7 @@ class SnapshotStore {
    public:
     ~Scratch();
     Scratch(Scratch&&) noexcept;
+    Scratch& operator=(Scratch&&) noexcept;
     const std::string& upper() const;  ///< Name below folder().
     const std::string& work() const;
     /// For a LayerWriter that unpacks what it writes (LayerWriter::also_unpack); adopt then seals it.
@@ -68,21 +71,28 @@ class SnapshotStore {
   /// Keeps the upper folder as the snapshot of below + layer. Afterwards ensure() finds it.
   void adopt(Scratch scratch, std::span<const Layer> below, const Layer& layer);
 
-  /// Makes all snapshots of this boot survive a reboot: one syncfs, which may take as long as the disk needs. For when
-  /// nobody waits (after pull, before prune); without it they are unpacked again after the next boot.
-  void settle();
+  bool made_any() const;  ///< By this object: worth a settle_snapshots.
   /// What is unpacked: name and ChainId, sorted by name. For du and prune.
   struct Snapshot {
     std::string name;
     ChainId chain;
   };
   std::vector<Snapshot> list() const;
-  /// REQUIRES: the store locked exclusively.
-  void remove(const std::string& name);
+  /// What no process uses and `kept` does not name: unpacked layers by name, and remains of what a crash or a power cut
+  /// left half made. Changes nothing. REQUIRES: the lock was taken before `kept` was made.
+  std::vector<std::string> find_unused(const CollectionLock& alone, const std::set<ChainId>& kept) const;
+  /// Takes them out of use; the bytes go when the scratch does, for which nobody has to wait. What dead processes left
+  /// of their steps goes at once.
+  Scratch take_out(const CollectionLock& alone, const std::vector<std::string>& names);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Makes all snapshots of this boot in the store at `root` survive a reboot: one syncfs, which may take as long as the
+/// disk needs, so it is for when nobody waits; without it they are unpacked again after the next boot. Takes no part in
+/// the store's locks but for the moment of writing the marks. Does nothing while another process does it.
+void settle_snapshots(const Dir& root);
 
 }  // namespace imgb

@@ -58,6 +58,15 @@ std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer) {
   }
 }
 
+std::vector<DiffId> list_tocs(Store& store) {
+  std::vector<DiffId> layers;
+  for (const Dir::Entry& entry : store.folder("tocs").list())
+    if (auto digest = Digest::find("sha256:" + entry.name)) layers.push_back({*digest});
+  return layers;
+}
+
+void remove_toc(Store& store, const DiffId& layer) { store.folder("tocs").remove(layer.digest.hex()); }
+
 void remember_layer(Store& store, const Layer& layer) {
   std::string line = render_line(layer.blob);
   std::string known = store.cache().find(CacheTable::layer, diff_key(layer.diff_id)).value_or("");

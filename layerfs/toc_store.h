@@ -13,6 +13,10 @@ namespace imgb {
 void keep_toc(Store& store, const DiffId& layer, const Toc& toc);
 std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer);  ///< nullptr: none, or it was torn.
 
+/// DiffIds that have one.
+std::vector<DiffId> list_tocs(Store& store);
+void remove_toc(Store& store, const DiffId& layer);  ///< Made again from the blob when it is wanted.
+
 /// What CacheTable::layer remembers: which blobs hold a DiffId's tar, and which DiffId a blob has. A guess to be
 /// checked (blobs are removed, the table is disposable), never the truth.
 void remember_layer(Store& store, const Layer& layer);

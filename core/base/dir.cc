@@ -48,6 +48,8 @@ FileStat to_file_stat(const struct ::stat& s, std::string_view what) {
   out.inode = s.st_ino;
   out.link_count = s.st_nlink;
   out.rdev = s.st_rdev;
+  constexpr std::uint64_t kBlockBytes = 512;  // whatever the file system's own
+  out.disk_bytes = static_cast<std::uint64_t>(s.st_blocks) * kBlockBytes;
   return out;
 }
 

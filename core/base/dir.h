@@ -28,6 +28,7 @@ struct FileStat {
   FileTime mtime = 0, ctime = 0;
   std::uint64_t device = 0, inode = 0, link_count = 0;
   std::uint64_t rdev = 0;
+  std::uint64_t disk_bytes = 0;  ///< What it takes on disk: less than its size when it has holes.
 };
 
 /// How symbolic links in a path behave. Magic links (/proc/*/fd) are refused always; nothing leads out of the folder.

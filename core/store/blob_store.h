@@ -38,7 +38,10 @@ class BlobStore {
   virtual std::unique_ptr<Source> open(const Digest& digest) const = 0;
   /// The file itself, for sendfile, ranged reads and hard links. Unverified. Throws Error(unsupported) without files.
   virtual Fd open_file(const Digest& digest) const = 0;
-  virtual std::optional<std::uint64_t> find_size(const Digest& digest) const = 0;  ///< Bytes; nullopt if absent.
+  /// Bytes; nullopt if absent. A blob that was found stays until this object is gone, whoever collects garbage.
+  virtual std::optional<std::uint64_t> find_size(const Digest& digest) const = 0;
+  /// The same without the promise: for listings.
+  virtual std::optional<std::uint64_t> peek_size(const Digest& digest) const { return find_size(digest); }
   virtual void remove(const Digest& digest) = 0;  ///< Afterwards it is absent, whoever removed it.
   virtual std::vector<Digest> list() const = 0;   ///< Sorted.
 };

@@ -22,7 +22,7 @@ constexpr std::uint32_t kUnsyncedMode = 0644;
 /// the file system has no such files (NFS, FUSE) it is a named one in ingest/, locked by its writer.
 class FreshWriter : public BlobWriter {
  public:
-  FreshWriter(const Dir& root, const Dir& ingest) : root_(root), ingest_(ingest) {
+  FreshWriter(const Dir& root, const Dir& ingest, Lease& lease) : root_(root), ingest_(ingest), lease_(lease) {
     try {
       file_ = ingest.open_unnamed(O_RDWR, kUnsyncedMode);
     } catch (const SystemError& e) {
@@ -44,7 +44,8 @@ class FreshWriter : public BlobWriter {
 
   Descriptor commit(std::string media_type) override {
     Digest digest = hasher_.finish();
-    if (!is_there(digest)) place(digest);
+    bool there = lease_.hold(digest.str(), [&] { return is_there(digest); });
+    if (!there) place(digest);
     return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
   }
 
@@ -61,9 +62,9 @@ class FreshWriter : public BlobWriter {
   }
 
   void open_named() {
-    std::string name = new_name();
-    file_ = ingest_.open_file(name, O_RDWR | O_CREAT | O_EXCL, kUnsyncedMode);
-    name_ = std::move(name);
+    name_ = new_name();
+    lease_.note(layout::ingest(name_));
+    file_ = ingest_.open_file(name_, O_RDWR | O_CREAT | O_EXCL, kUnsyncedMode);
     lock(file_);
   }
 
@@ -77,6 +78,7 @@ class FreshWriter : public BlobWriter {
       }
       if (is_there(digest)) return;  // another wrote the same content meanwhile
       std::string name = new_name();
+      lease_.note(layout::ingest(name));
       ingest_.link_unnamed(file_, name);
       name_ = std::move(name);
     }
@@ -85,6 +87,7 @@ class FreshWriter : public BlobWriter {
   }
 
   const Dir &root_, &ingest_;
+  Lease& lease_;
   std::string name_;  ///< In ingest/; empty while the file is unnamed.
   Fd file_;
   Hasher hasher_;
@@ -186,9 +189,10 @@ bool is_named(const Dir& dir, std::string_view name, const Fd& file) {
 
 }  // namespace
 
-FileBlobStore::FileBlobStore(Dir root) : root_(std::move(root)), ingest_(open_ingest(root_)) {}
+FileBlobStore::FileBlobStore(Dir root, Lease& lease)
+    : root_(std::move(root)), ingest_(open_ingest(root_)), lease_(lease) {}
 
-std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<FreshWriter>(root_, ingest_); }
+std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<FreshWriter>(root_, ingest_, lease_); }
 
 std::unique_ptr<BlobWriter> FileBlobStore::create_expected(const Descriptor& expected) {
   std::string name = layout::partial(expected.digest);
@@ -220,6 +224,10 @@ Fd FileBlobStore::open_file(const Digest& digest) const {
 }
 
 std::optional<std::uint64_t> FileBlobStore::find_size(const Digest& digest) const {
+  return lease_.hold(digest.str(), [&] { return peek_size(digest); });
+}
+
+std::optional<std::uint64_t> FileBlobStore::peek_size(const Digest& digest) const {
   auto stat = root_.find_stat(layout::blob(digest));
   return stat ? std::optional(stat->size_bytes) : std::nullopt;
 }

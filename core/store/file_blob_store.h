@@ -1,6 +1,7 @@
 #pragma once
 #include "core/base/dir.h"
 #include "core/store/blob_store.h"
+#include "core/store/lease.h"
 
 namespace imgb {
 
@@ -9,18 +10,21 @@ namespace imgb {
 class FileBlobStore : public BlobStore {
  public:
   /// The folders must exist (Store::open makes them).
-  explicit FileBlobStore(Dir root);
+  /// Borrows the lease.
+  FileBlobStore(Dir root, Lease& lease);
 
   std::unique_ptr<BlobWriter> create() override;
   std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) override;
   std::unique_ptr<Source> open(const Digest& digest) const override;
   Fd open_file(const Digest& digest) const override;
   std::optional<std::uint64_t> find_size(const Digest& digest) const override;
+  std::optional<std::uint64_t> peek_size(const Digest& digest) const override;
   void remove(const Digest& digest) override;
   std::vector<Digest> list() const override;
 
  private:
   Dir root_, ingest_;
+  Lease& lease_;
 };
 
 /// Takes a blob out of use, keeping its bytes in quarantine/ for whoever wants to know what happened. False: it is

@@ -55,7 +55,7 @@ class Checker {
     TaskGroup group(options_.jobs, options_.stop);
     for (const Digest& digest : store_.blobs().list()) {
       group.add([&, digest] {
-        std::uint64_t size = store_.blobs().find_size(digest).value_or(0);
+        std::uint64_t size = store_.blobs().peek_size(digest).value_or(0);
         auto problem = find_problem(digest, group.stop());
         std::lock_guard hold(mutex);
         ++report_.blobs;
@@ -133,7 +133,7 @@ class Checker {
       std::set<Digest> needed = reachable({&image.descriptor, 1}, manifests_of(store_.blobs()));
       for (const Digest& digest : needed)
         if (damaged_.contains(digest)) return blame(Kind::bad_image, "needs the damaged " + digest.str());
-      if (!store_.blobs().find_size(image.descriptor.digest)) return blame(Kind::bad_image, "its manifest is missing");
+      if (!store_.blobs().peek_size(image.descriptor.digest)) return blame(Kind::bad_image, "its manifest is missing");
       if (auto problem = find_gap(image.descriptor)) blame(Kind::incomplete_image, *problem);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::corrupt) throw;
@@ -144,7 +144,7 @@ class Checker {
   /// Error(corrupt) when a size is not what the descriptor says; otherwise the first thing that is missing. An index
   /// need not have all its children: those of other platforms are not pulled.
   std::optional<std::string> find_gap(const Descriptor& image) const {
-    auto size = store_.blobs().find_size(image.digest);
+    auto size = store_.blobs().peek_size(image.digest);
     if (!size) return "no blob " + image.digest.str();
     want_size(image, *size);
     if (!media_type::is_manifest(image.media_type) && !media_type::is_index(image.media_type)) return std::nullopt;
@@ -153,7 +153,7 @@ class Checker {
     if (const auto* index = std::get_if<Index>(&parsed)) {
       bool any = index->manifests.empty();
       for (const Descriptor& child : index->manifests) {
-        if (!store_.blobs().find_size(child.digest)) continue;
+        if (!store_.blobs().peek_size(child.digest)) continue;
         any = true;
         if (auto below = find_gap(child); below && !gap) gap = below;
       }
@@ -162,7 +162,7 @@ class Checker {
     auto& manifest = std::get<Manifest>(parsed);
     manifest.layers.push_back(manifest.config);
     for (const Descriptor& blob : manifest.layers) {
-      auto there = store_.blobs().find_size(blob.digest);
+      auto there = store_.blobs().peek_size(blob.digest);
       if (there) want_size(blob, *there);
       if (!there && !gap) gap = "no blob " + blob.digest.str();
     }
@@ -190,7 +190,7 @@ class Checker {
   }
 
   std::optional<Descriptor> find_manifest(const Digest& digest, std::set<Digest>& children) const {
-    std::uint64_t size = store_.blobs().find_size(digest).value_or(0);
+    std::uint64_t size = store_.blobs().peek_size(digest).value_or(0);
     std::byte first{};
     if (size == 0 || size > kMaxManifestBytes ||
         read_at(store_.blobs().open_file(digest), {&first, 1}, 0, "blob") != 1 || first != std::byte{'{'})

@@ -38,12 +38,15 @@ class Reach {
 };
 
 /// Files in ingest/ that nobody is writing.
-void find_leftovers(const Dir& ingest, Garbage& garbage) {
-  for (const Dir::Entry& entry : ingest.list()) {
+void find_leftovers(Store& store, Garbage& garbage) {
+  Dir ingest = store.folder(layout::kIngest);
+  std::vector<Dir::Entry> there = ingest.list();
+  std::set<std::string> held = store.lease().held_by_others();
+  for (const Dir::Entry& entry : there) {
     auto file = entry.type == FileType::regular ? ingest.find_file(entry.name, O_RDONLY) : std::nullopt;
-    if (!file || !try_lock(*file)) continue;
+    if (!file || held.contains(layout::ingest(entry.name)) || !try_lock(*file)) continue;
     garbage.leftovers.push_back(entry.name);
-    garbage.size_bytes += stat_of(*file, entry.name).size_bytes;
+    garbage.size_bytes += stat_of(*file, entry.name).disk_bytes;
   }
 }
 
@@ -58,27 +61,29 @@ std::set<Digest> reachable(std::span<const Descriptor> roots, const ReadManifest
 
 ReadManifest manifests_of(const BlobStore& blobs) {
   return [&blobs](const Descriptor& blob) -> std::optional<std::string> {
-    if (!blobs.find_size(blob.digest)) return std::nullopt;
+    if (!blobs.peek_size(blob.digest)) return std::nullopt;
     return read_blob(blobs, blob, kMaxManifestBytes);
   };
 }
 
-Garbage find_garbage(Store& store, std::span<const Descriptor> extra_roots) {
-  std::vector<Descriptor> roots(extra_roots.begin(), extra_roots.end());
-  for (NamedImage& image : store.images().list()) roots.push_back(std::move(image.descriptor));
+Garbage find_garbage(Store& store, const CollectionLock&, std::span<const Descriptor> roots) {
+  // The list comes first: who makes a blob notes it in his lease before it appears.
+  std::vector<Digest> there = store.blobs().list();
+  std::set<std::string> held = store.lease().held_by_others();
   std::set<Digest> needed = reachable(roots, manifests_of(store.blobs()));
   Garbage garbage;
-  for (const Digest& digest : store.blobs().list()) {
-    if (needed.contains(digest)) continue;
-    std::uint64_t size = store.blobs().find_size(digest).value_or(0);
-    garbage.blobs.push_back({digest, size});
-    garbage.size_bytes += size;
+  for (const Digest& digest : there) {
+    if (needed.contains(digest) || held.contains(digest.str())) continue;
+    auto stat = store.root().find_stat(layout::blob(digest));
+    if (!stat) continue;
+    garbage.blobs.push_back({digest, stat->disk_bytes});
+    garbage.size_bytes += stat->disk_bytes;
   }
-  find_leftovers(store.folder(layout::kIngest), garbage);
+  find_leftovers(store, garbage);
   return garbage;
 }
 
-void remove_garbage(Store& store, const Garbage& garbage) {
+void remove_garbage(Store& store, const CollectionLock&, const Garbage& garbage) {
   for (const Garbage::Blob& blob : garbage.blobs) store.blobs().remove(blob.digest);
   Dir ingest = store.folder(layout::kIngest);
   for (const std::string& name : garbage.leftovers) ingest.remove(name);

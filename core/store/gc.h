@@ -25,20 +25,17 @@ ReadManifest manifests_of(const BlobStore& blobs);
 struct Garbage {
   struct Blob {
     Digest digest;
-    std::uint64_t size_bytes;
+    std::uint64_t size_bytes;  ///< On disk.
   };
   std::vector<Blob> blobs;             ///< Sorted by digest.
   std::vector<std::string> leftovers;  ///< Files in ingest/ whose writers are gone, partial downloads included.
-  std::uint64_t size_bytes = 0;        ///< Of both.
+  std::uint64_t size_bytes = 0;        ///< Of both, on disk.
 };
 
-/// Finds the blobs that neither a name nor a nameless image of index.json nor one of `extra_roots` (build cache
-/// records, containers) needs. Changes nothing: the dry run. Error(corrupt) when an image cannot be read, since what it
-/// needs is then unknown; `fsck` with repair drops it.
-Garbage find_garbage(Store& store, std::span<const Descriptor> extra_roots);
-
-/// Removes it. The caller holds the store's exclusive lock (Store::lock_exclusively) since before find_garbage, so that
-/// no build is between writing a blob and naming it.
-void remove_garbage(Store& store, const Garbage& garbage);
+/// Finds the blobs that neither `roots` (images, build cache records, containers) nor another process needs. Changes
+/// nothing: the dry run. Error(corrupt) when an image cannot be read, since what it needs is then unknown; `fsck` with
+/// repair drops it. REQUIRES: the lock was taken before `roots` were read.
+Garbage find_garbage(Store& store, const CollectionLock& alone, std::span<const Descriptor> roots);
+void remove_garbage(Store& store, const CollectionLock& alone, const Garbage& garbage);
 
 }  // namespace imgb

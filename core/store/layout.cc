@@ -21,6 +21,8 @@ std::optional<Digest> find_blob(DigestAlgorithm algorithm, std::string_view file
 
 std::string quarantined(const Digest& digest) { return std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
+std::string ingest(std::string_view file) { return std::string(kIngest) + "/" + std::string(file); }
+
 std::string partial(const Digest& digest) { return std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
 }  // namespace imgb::layout

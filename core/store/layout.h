@@ -15,6 +15,8 @@ inline constexpr std::string_view kBlobs = "blobs";
 inline constexpr std::string_view kIngest = "ingest";
 inline constexpr std::string_view kLock = "lock";
 inline constexpr std::string_view kIndexLock = "index.lock";
+inline constexpr std::string_view kLeases = "leases";
+inline constexpr std::string_view kCollectLock = "collect.lock";
 inline constexpr std::string_view kCache = "cache.db";
 inline constexpr std::string_view kQuarantine = "quarantine";  ///< What fsck and readers found damaged.
 
@@ -24,6 +26,7 @@ std::string blob(const Digest& digest);              ///< "blobs/sha256/<hex>"
 std::optional<Digest> find_blob(DigestAlgorithm algorithm, std::string_view file_name);
 /// In quarantine/: "sha256-<hex>".
 std::string quarantined(const Digest& digest);
+std::string ingest(std::string_view file);  ///< "ingest/<file>": how a lease names it.
 std::string partial(const Digest& digest);  ///< In ingest/: "sha256-<hex>", a download that may be continued.
 
 }  // namespace imgb::layout

@@ -19,7 +19,7 @@ constexpr int kMaxIndexDepth = 4;  // V59
 void visit_image(const BlobStore& blobs, const Descriptor& image, const std::function<void(const Descriptor&)>& visit,
                  int depth) {
   if (depth > kMaxIndexDepth) throw_error(ErrorKind::corrupt, "indexes nested deeper than {}", kMaxIndexDepth);
-  if (!blobs.find_size(image.digest)) return;
+  if (!blobs.peek_size(image.digest)) return;
   visit(image);
   if (!media_type::is_manifest(image.media_type) && !media_type::is_index(image.media_type)) return;
   auto parsed = parse_manifest(read_blob(blobs, image, kMaxManifestBytes), image.media_type);
@@ -28,9 +28,9 @@ void visit_image(const BlobStore& blobs, const Descriptor& image, const std::fun
     return;
   }
   const auto& manifest = std::get<Manifest>(parsed);
-  if (blobs.find_size(manifest.config.digest)) visit(manifest.config);
+  if (blobs.peek_size(manifest.config.digest)) visit(manifest.config);
   for (const Descriptor& layer : manifest.layers)
-    if (blobs.find_size(layer.digest)) visit(layer);
+    if (blobs.peek_size(layer.digest)) visit(layer);
 }
 
 }  // namespace
@@ -70,7 +70,12 @@ void mark_synced(const Fd& blob) {
 
 void publish(Store& store, const Descriptor& image, std::span<const Reference> names) {
   std::vector<Descriptor> blobs;
-  for_each_blob(store.blobs(), image, [&](const Descriptor& blob) { blobs.push_back(blob); });
+  for_each_blob(store.blobs(), image, [&](const Descriptor& blob) {
+    // From here on no collector removes it.
+    if (!store.blobs().find_size(blob.digest))
+      throw_error(ErrorKind::not_found, "blob {} was removed meanwhile", blob.digest.str());
+    blobs.push_back(blob);
+  });
   constexpr std::size_t kAtOnce = 256;  // descriptors held open
   for (std::size_t i = 0; i < blobs.size(); i += kAtOnce)
     sync_blobs(store.root(), {blobs.begin() + static_cast<std::ptrdiff_t>(i),

@@ -70,11 +70,13 @@ struct Store::State {
   explicit State(Dir opened)
       : root(std::move(opened)),
         lock(FileLock::take(root, layout::kLock, FileLock::Mode::shared)),
-        blobs(root.duplicate()),
+        lease(root),
+        blobs(root.duplicate(), lease),
         images(root),
         cache(root) {}
   Dir root;
   FileLock lock;
+  Lease lease;
   FileBlobStore blobs;
   ImageIndex images;
   CacheDb cache;
@@ -90,14 +92,17 @@ Store Store::open(const std::filesystem::path& path) {
   State& s = *store.state_;
   std::string boot = boot_id(), before = s.root.find_content(kBoot, 100).value_or("");
   if (boot != before) {
-    if (!before.empty()) drop_torn_blobs(s.root, s.blobs);
-    s.root.replace_file(kBoot, boot, 0600);
+    CollectionLock alone(s.root);  // the first to come does it for all
+    before = s.root.find_content(kBoot, 100).value_or("");
+    if (!before.empty() && boot != before) drop_torn_blobs(s.root, s.blobs);
+    if (boot != before) s.root.replace_file(kBoot, boot, 0600);
   }
   return store;
 }
 
 Store::Store() = default;
 Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
 const Dir& Store::root() const { return state_->root; }
@@ -110,6 +115,7 @@ Dir Store::folder(std::string_view name) const {
 BlobStore& Store::blobs() { return state_->blobs; }
 ImageIndex& Store::images() { return state_->images; }
 CacheDb& Store::cache() { return state_->cache; }
+Lease& Store::lease() { return state_->lease; }
 
 bool Store::lock_exclusively(bool wait) { return state_->lock.change(FileLock::Mode::exclusive, wait); }
 

@@ -7,6 +7,7 @@
 #include "core/store/cache_db.h"
 #include "core/store/file_lock.h"
 #include "core/store/image_index.h"
+#include "core/store/lease.h"
 
 namespace imgb {
 
@@ -20,7 +21,8 @@ namespace imgb {
 ///   cache.db       CacheDb
 ///   cache-mounts/  RUN --mount=type=cache
 ///   containers/    state of `imgb run`
-///   lock           shared: in use; exclusive: prune
+///   leases/        what each process uses (lease.h); collect.lock: held to remove things
+///   lock           shared: in use; exclusive: repair
 ///   boot           the boot id of the machine when the store was last opened
 ///   quarantine/    blobs that turned out to be damaged
 ///
@@ -31,6 +33,7 @@ class Store {
  public:
   static Store open(const std::filesystem::path& root);
   Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
   ~Store();
 
   const Dir& root() const;
@@ -38,6 +41,7 @@ class Store {
   BlobStore& blobs();
   ImageIndex& images();
   CacheDb& cache();
+  Lease& lease();  ///< What this process has found or made here, and so nobody removes.
   /// Trades the shared lock for the exclusive one; false when others use the store and `wait` is false.
   bool lock_exclusively(bool wait);
 

@@ -65,6 +65,12 @@ std::vector<std::string> list(const Dir& dir) {
   return out;
 }
 
+std::vector<std::string> names_of(const std::vector<SnapshotStore::Snapshot>& all) {
+  std::vector<std::string> names;
+  for (const auto& one : all) names.push_back(one.name);
+  return names;
+}
+
 class SnapshotTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -251,7 +257,7 @@ TEST_F(SnapshotTest, AStepsChangesBecomeALayer) {
                                          "/swap", "=/swap", "/swap/b"));
   // What was adopted and what the layer unpacks to are the same tree.
   std::vector<std::string> adopted = tree_of({base, made});
-  for (const auto& snapshot : snapshots.list()) snapshots.remove(snapshot.name);
+  snapshots.take_out(CollectionLock(store.root()), names_of(snapshots.list()));
   EXPECT_EQ(tree_of({base, made}), adopted);
 }
 
@@ -385,7 +391,7 @@ TEST_F(SnapshotTest, ACopyThatARunFollowsUnpacksWhileItWrites) {
   snapshots.adopt(std::move(scratch), std::vector{base}, made);
   EXPECT_TRUE(snapshots.has(std::vector{base, made}));
   auto adopted = tree_of({base, made});
-  for (const auto& snapshot : snapshots.list()) snapshots.remove(snapshot.name);
+  snapshots.take_out(CollectionLock(store.root()), names_of(snapshots.list()));
   EXPECT_EQ(tree_of({base, made}), adopted);
   EXPECT_THAT(adopted, testing::Contains("/app/f 4711 9:9 0 bytes"));
   EXPECT_THAT(adopted, testing::Contains("/app 700 4:4 0"));
@@ -446,7 +452,7 @@ TEST_F(SnapshotTest, AMarkOfAnotherBootDoesNotCountUntilItWasSettled) {
   EXPECT_FALSE(SnapshotStore(store).has(stack));
   EXPECT_EQ(SnapshotStore(store).ensure(stack, stream_from(store.blobs()), {}, {})[0], name);
   EXPECT_EQ(snapshots.folder().read_file(name + "/a", 10), "x");
-  snapshots.settle();
+  settle_snapshots(store.root());
   EXPECT_FALSE(spoil_boot());
   EXPECT_TRUE(SnapshotStore(store).has(stack));
 }

@@ -148,6 +148,23 @@ TEST_F(StoreTest, NamesSetAtOnceAreAllKept) {
   EXPECT_EQ(store.images().list().size(), 8u);
 }
 
+TEST_F(StoreTest, WhatOtherToolsWroteIntoTheIndexStays) {
+  Store store = open();
+  Descriptor image = publish_image(store, "", "layer");
+  std::string entry = fmt::format(
+      R"({{"mediaType":"{}","digest":"{}","size":{},"urls":["https://x/y"],"data":"e30=","annotations":{{"a":"b"}}}})",
+      image.media_type, image.digest.str(), image.size_bytes);
+  store.root().replace_file("index.json",
+                            R"({"schemaVersion":2,"org.other":{"tool":1},"manifests":[)" + entry + R"(]})", 0644);
+  store.images().set(Reference::parse("a:1"), image);
+  publish_image(store, "b:1", "other");
+  publish_image(store, "a:1", "third");
+  std::string index = store.root().read_file("index.json", 1 << 20);
+  for (const char* kept : {R"("urls":["https://x/y"])", R"("data":"e30=")", R"("a":"b")", R"("org.other":{"tool":1})"})
+    EXPECT_NE(index.find(kept), std::string::npos) << kept << " is not in " << index;
+  EXPECT_EQ(store.images().list().size(), 3u);
+}
+
 TEST_F(StoreTest, AfterARebootTornBlobsWithoutANameAreGone) {
   Digest torn = Digest::of("torn content"), whole = Digest::of("whole");
   {
@@ -198,11 +215,11 @@ TEST_F(StoreTest, AReaderTakesADamagedBlobOutOfUse) {
   EXPECT_EQ(read_all(*store.blobs().open(layer), 100, "layer"), "layer");
 }
 
-TEST_F(StoreTest, PruneWaitsForUsers) {
-  Store user = open(), pruner = open();
-  EXPECT_FALSE(pruner.lock_exclusively(false));
+TEST_F(StoreTest, RepairWaitsForUsers) {
+  Store user = open(), repairer = open();
+  EXPECT_FALSE(repairer.lock_exclusively(false));
   { Store gone = std::move(user); }
-  EXPECT_TRUE(pruner.lock_exclusively(false));
+  EXPECT_TRUE(repairer.lock_exclusively(false));
 }
 
 TEST_F(StoreTest, TheCacheRemembersAndATornOneForgets) {

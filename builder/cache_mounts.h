@@ -1,0 +1,39 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/dir.h"
+#include "core/base/time.h"
+
+namespace imgb {
+
+/// Every name below ROOT/cache-mounts is made and read here:
+///
+///   <id>                 a cache of RUN --mount=type=cache: the SHA-256 of its id
+///   <id>.<number>        further ones of a cache with sharing=private that several steps want at once
+///   <id>.new-<random>    one being made, renamed when it is complete
+///   <id>.lock            held by the steps that use <id>: shared, or exclusive for sharing=locked
+///   <name>.private.lock  held by the step that uses <name> with sharing=private
+/// The locks' mtime is when the cache was last used.
+namespace cache_mounts {
+inline constexpr std::string_view kFolder = "cache-mounts";
+std::string numbered(const std::string& id, int number);  ///< 0: the id itself.
+std::string new_name(const std::string& name);
+std::string lock_name(std::string_view id);
+std::string private_lock_name(std::string_view name);
+}  // namespace cache_mounts
+
+struct CacheMount {
+  std::string name;
+  std::uint64_t size_bytes = 0;  ///< On disk.
+  Nanoseconds last_used = 0;
+};
+
+/// Those that no step uses now, in any process.
+std::vector<CacheMount> list_idle_cache_mounts(const Dir& folder);
+/// False when a step uses it by now.
+bool remove_cache_mount(const Dir& folder, const std::string& name);
+
+}  // namespace imgb

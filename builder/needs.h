@@ -1,0 +1,38 @@
+#pragma once
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "builder/step_cache.h"
+#include "core/store/gc.h"
+#include "core/store/local_image.h"
+
+namespace imgb {
+
+/// A record of the build cache.
+struct CachedStep {
+  std::string key;
+  Layer layer;
+  Nanoseconds last_used = 0;
+};
+std::vector<CachedStep> list_cached_steps(Store& store);
+
+/// What is needed as long as some images and steps stay: roots of the blobs, and what is derived from them.
+struct Needs {
+  std::vector<Descriptor> roots;
+  std::set<DiffId> layers;
+  std::set<ChainId> chains;  ///< Stacks whose unpacked layers are worth keeping.
+
+  /// The whole image as index.json has it: an index with all its platforms. What cannot be read adds its root alone.
+  void add_image(const BlobStore& blobs, const Descriptor& image);
+  void add_step(const CachedStep& step);
+  /// Call it last: the stacks that the steps make upon those of the images and upon each other, as far as they are
+  /// among `unpacked`. A step's record names its layer and not what is below it.
+  void add_stacks_of_steps(const std::set<ChainId>& unpacked);
+
+ private:
+  std::set<DiffId> of_steps_;
+};
+
+}  // namespace imgb

@@ -1,0 +1,260 @@
+"""What the fault tests share: a store to start from, a registry on loopback, and what must be true after any fault.
+
+After each fault: the next command works and gives the right digest, `imgb fsck` is clean, and nothing is left over: no
+process, mount, cgroup, scratch folder, temporary file or lease once a prune has run."""
+import errno
+import hashlib
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+
+IMGB = os.environ["IMGB"]
+INJECTOR = os.environ.get("FAULT_AT", "")
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SOURCE_DATE_EPOCH": "1000000000", "HOME": "/root"}
+LIMIT_SECONDS = 120
+
+
+class Broken(Exception):
+    """A promise that was not kept."""
+
+
+def run(root, *words, check=True, prefix=(), env=None):
+    done = subprocess.run([*prefix, IMGB, "--root", str(root), *map(str, words)], env={**ENVIRONMENT, **(env or {})},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_SECONDS,
+                          errors="replace")
+    if check and done.returncode != 0:
+        raise Broken(f"{words} exits with {done.returncode}: {done.stderr[-1500:]}")
+    return done
+
+
+def make_base(root, folder):
+    """busybox and its links, made from nothing, without running anything."""
+    bin_folder = folder / "base/bin"
+    bin_folder.mkdir(parents=True)
+    shutil.copy("/bin/busybox", bin_folder / "busybox")
+    for applet in ("sh", "echo", "mkdir", "cat", "rm", "sleep", "dd", "true"):
+        (bin_folder / applet).symlink_to("busybox")
+    (folder / "base/Dockerfile").write_text("FROM scratch\nCOPY bin /bin\nENV PATH=/bin\nCMD [\"/bin/sh\"]\n")
+    run(root, "build", "-q", "-t", "base:1", folder / "base")
+
+
+class Registry:
+    """Serves an OCI layout, read-only, by the distribution protocol."""
+
+    def __init__(self, layout, delay_seconds=0):
+        layout = pathlib.Path(layout)
+        self.requests = requests = []
+        index = json.loads((layout / "index.json").read_text())
+        manifest = index["manifests"][0]
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def do_HEAD(self):
+                self.do_GET()
+
+            def do_GET(self):
+                requests.append((self.command, self.path))
+                if self.path in ("/v2", "/v2/"):
+                    return self.answer(b"{}", "application/json")
+                *_, kind, name = self.path.split("/")
+                digest = name if name.startswith("sha256:") else manifest["digest"]
+                path = layout / "blobs/sha256" / digest[7:]
+                if not path.exists():
+                    return self.answer(b'{"errors":[{"code":"NAME_UNKNOWN"}]}', "application/json", 404)
+                media = manifest["mediaType"] if kind == "manifests" else "application/octet-stream"
+                threading.Event().wait(delay_seconds)
+                self.answer(path.read_bytes(), media, digest=digest)
+
+            def answer(self, body, media, status=200, digest=None):
+                begin = 0
+                wanted = self.headers.get("Range", "")
+                if wanted.startswith("bytes=") and status == 200:
+                    begin, status = int(wanted[6:].split("-")[0]), 206
+                self.send_response(status)
+                self.send_header("Content-Type", media)
+                self.send_header("Content-Length", str(len(body) - begin))
+                if status == 206:
+                    self.send_header("Content-Range", f"bytes {begin}-{len(body) - 1}/{len(body)}")
+                if digest:
+                    self.send_header("Docker-Content-Digest", digest)
+                self.end_headers()
+                if self.command != "HEAD":
+                    try:
+                        self.wfile.write(body[begin:])
+                    except (BrokenPipeError, ConnectionResetError):
+                        pass  # a client that was killed
+
+        class Server(http.server.ThreadingHTTPServer):
+            request_queue_size = 128
+
+            def handle_error(self, *_):
+                pass  # a client that was killed
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.host = f"127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def mounts():
+    with open("/proc/self/mountinfo", encoding="utf8", errors="replace") as lines:
+        return {line.split()[4] for line in lines}
+
+
+def cgroups_of(pid):
+    """Those that this imgb made: their names begin with its process id."""
+    return [os.path.join(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup") for name in names
+            if name.startswith(f"imgb-{pid}-")]
+
+
+def files_below(root, *folders):
+    return sorted(str(path.relative_to(root)) for folder in folders for path in (root / folder).glob("*"))
+
+
+def expect_whole(root):
+    done = run(root, "fsck", check=False)
+    if done.returncode != 0:
+        raise Broken(f"fsck: {done.stdout[-1500:]}{done.stderr[-500:]}")
+
+
+def wait_until(true, what, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise Broken(f"did not come true: {what}")
+        time.sleep(0.02)
+
+
+def expect_nothing_left(root):
+    """Once a prune has run."""
+    run(root, "prune")
+    left = files_below(root, "ingest", "quarantine", "leases")
+    left += [name for name in files_below(root, "snapshots") if pathlib.Path(name).name.startswith("s-")]
+    left += [name for name in os.listdir(root) if name.startswith(".")]
+    if left:
+        raise Broken(f"left over: {left}")
+
+
+class Work:
+    """One command whose every call may fail, on a store made anew for each."""
+
+    def __init__(self, name, folder):
+        self.name, self.folder = name, folder
+        self.template = folder / "template"
+        self.words = ()
+        self.want = ""
+
+    def fresh(self, name):
+        root = self.folder / name
+        shutil.rmtree(root, ignore_errors=True)
+        if self.template.exists():
+            subprocess.run(["cp", "-a", "--reflink=auto", self.template, root], check=True)
+        return root
+
+    def expect_result(self, root):
+        got = run(root, *self.words).stdout.strip()
+        if got != self.want:
+            raise Broken(f"digest {got}, not {self.want}")
+
+
+def build_work(folder):
+    work = Work("build", folder)
+    make_base(work.template, folder)
+    for derived in ("snapshots", "tocs"):
+        shutil.rmtree(work.template / derived, ignore_errors=True)
+    context = folder / "context"
+    context.mkdir()
+    (context / "f").write_text("f" * 100_000)
+    (context / "Dockerfile").write_text("FROM base:1\nCOPY f /f\nRUN echo run >/g && mkdir /d && echo x >/d/x\n"
+                                        "RUN --mount=type=cache,target=/c echo c >>/c/log && rm /f\nWORKDIR /w\n")
+    work.words = ("build", "--network", "none", "-q", "-t", "result:1", "-t", "result:2", context)
+    work.want = run(work.fresh("wanted"), *work.words).stdout.strip()
+    return work
+
+
+def pull_work(folder):
+    work = Work("pull", folder)
+    source = folder / "source"
+    make_base(source, folder)
+    context = folder / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text("FROM base:1\nCOPY f /f\nCOPY f /g\n")
+    (context / "f").write_bytes(hashlib.shake_256(b"f").digest(300_000))
+    run(source, "build", "-q", "-t", "origin:1", context)
+    run(source, "save", "--format", "oci-dir", "-o", folder / "layout", "origin:1")
+    work.registry = Registry(folder / "layout")
+    work.words = ("pull", "-q", f"{work.registry.host}/origin:1")
+    work.want = run(work.fresh("wanted"), *work.words).stdout.strip()
+    return work
+
+
+class Sweep:
+    """Every `stride`-th call of a work, with one fault."""
+
+    def __init__(self, work, log):
+        self.work, self.log, self.failures, self.points = work, log, [], 0
+        self.mounts = mounts()
+
+    def trace(self, root, at, action):
+        report = self.work.folder / f"report-{root.name}"
+        done = run(root, *self.work.words, check=False, prefix=(INJECTOR, report, str(at), action))
+        pid, count, hit, *left = report.read_text().split()
+        return done, int(pid), int(count), hit, left
+
+    def count(self):
+        root = self.work.fresh("counted")
+        done, _, count, _, _ = self.trace(root, 0, "kill")
+        if done.returncode != 0 or done.stdout.strip() != self.work.want:
+            raise Broken(f"under the tracer, unharmed: {done.stderr}")
+        return count
+
+    def point(self, at, action):
+        root = self.work.fresh(f"{action}-{at}")
+        done, pid, count, hit, left = self.trace(root, at, action)
+        try:
+            if left:
+                raise Broken(f"processes left over: {left}")
+            if done.returncode == 0 and done.stdout.strip() != self.work.want:
+                raise Broken(f"succeeds with {done.stdout}")
+            if done.returncode >= 128 and not action.startswith("kill"):
+                raise Broken(f"dies with signal {done.returncode - 128}: {done.stderr}")
+            expect_whole(root)
+            self.work.expect_result(root)
+            expect_whole(root)
+            expect_nothing_left(root)
+            if left := {mount for mount in mounts() - self.mounts if str(root) in mount}:
+                raise Broken(f"mounts left over: {left}")
+            if left := cgroups_of(pid):
+                raise Broken(f"cgroups left over: {left}")
+        except (Broken, subprocess.TimeoutExpired) as broken:
+            self.failures.append(f"{self.work.name}: {action} at call {at} ({hit}): {broken}\n"
+                                 f"    it said: {done.returncode} {done.stderr.strip()[-700:]}")
+            print(self.failures[-1], file=self.log, flush=True)
+        finally:
+            self.points += 1
+            shutil.rmtree(root, ignore_errors=True)
+        return count
+
+    def all(self, action, first, stride):
+        last = self.count()
+        at = first
+        while at <= last:
+            last = max(last, min(self.point(at, action), last + stride))
+            at += stride
+
+
+ACTIONS = {"kill": "kill", "kill-main": "kill-main", "EIO": str(errno.EIO), "ENOSPC": str(errno.ENOSPC),
+           "EMFILE": str(errno.EMFILE), "ENOMEM": str(errno.ENOMEM)}
+
+
+def temp_folder():
+    return tempfile.TemporaryDirectory(prefix="imgb-faults-")
