@@ -103,7 +103,8 @@ std::vector<std::string> SnapshotMarks::find_unused(const std::set<ChainId>& kep
   for (const Dir::Entry& entry : folder_.list()) {
     bool is_mark = entry.name.ends_with(kMarkSuffix);
     if (is_mark) names.insert(entry.name.substr(0, entry.name.size() - kMarkSuffix.size()));
-    if (entry.type == FileType::directory && !entry.name.starts_with(kScratchPrefix)) names.insert(entry.name);
+    bool is_snapshot = !entry.name.starts_with(kScratchPrefix) && entry.name != kMountPointsName;
+    if (is_snapshot && entry.type == FileType::directory) names.insert(entry.name);
   }
   std::set<std::string> held = lease_.held_by_others();
   std::erase_if(names, [&](const std::string& name) {

@@ -17,7 +17,7 @@ RUN echo run > /run-was-here
 END
 build() { imgb build -q --network none "$@"; }
 size_of() { imgb du --format json | jq -r "select(.Type == \"$1\") | .SizeBytes"; }
-snapshots() { find "$IMGB_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d | wc -l; }
+snapshots() { find "$IMGB_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d ! -name mount-points | wc -l; }
 
 # Unpacked layers are synced, and their marks written again, by a process that a build does not wait for.
 settled() { test -z "$(grep -L durable "$IMGB_ROOT"/snapshots/*.ok)"; }
