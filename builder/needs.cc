@@ -15,6 +15,14 @@ std::vector<CachedStep> list_cached_steps(Store& store) {
 
 void Needs::add_image(const BlobStore& blobs, const Descriptor& image) {
   roots.push_back(image);
+  try {
+    add_stacks(blobs, image);
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::corrupt) throw;  // what is derived of a damaged image is made again when it is whole
+  }
+}
+
+void Needs::add_stacks(const BlobStore& blobs, const Descriptor& image) {
   for_each_blob(blobs, image, [&](const Descriptor& blob) {
     if (!media_type::is_manifest(blob.media_type)) return;
     Manifest manifest = parse_image_manifest(read_blob(blobs, blob, kMaxManifestBytes), blob.media_type);

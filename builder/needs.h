@@ -32,6 +32,7 @@ struct Needs {
   void add_stacks_of_steps(const std::set<ChainId>& unpacked);
 
  private:
+  void add_stacks(const BlobStore& blobs, const Descriptor& image);
   std::set<DiffId> of_steps_;
 };
 

@@ -206,15 +206,17 @@ class RunRun {
 
 StepOutcome run_run(const BuildStep& step, const FileSystem& below, const std::map<InputId, FileSystem>& inputs,
                     StepServices& services, Activity& activity, std::stop_token stop) {
-  RunRun run(step, below, inputs, services, activity, std::move(stop));
+  RunRun run(step, below, inputs, services, activity, stop);
   Ingredients key = run.make_key();
   StepRecord record(step, services, activity);
   if (auto made = record.find(key)) return {*made, true};
-  return services.once(key.key(), [&] {
+  auto make = [&] {
     MadeLayer made{run.execute(), services.request.now};
     record.put(key, made);
     return made;
-  });
+  };
+  if (step.no_cache) return services.once(key.key(), make);
+  return services.once_in_store(key.key(), make, stop);
 }
 
 }  // namespace imgb

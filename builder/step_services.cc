@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "builder/step_turn.h"
 #include "core/base/error.h"
 #include "layerfs/ingest.h"
 
@@ -160,6 +161,19 @@ StepOutcome StepServices::once(const Digest& key, const std::function<MadeLayer(
     ours.set_exception(std::current_exception());
     throw;
   }
+}
+
+StepOutcome StepServices::once_in_store(const Digest& key, const std::function<MadeLayer()>& make,
+                                        const std::stop_token& stop) {
+  bool found = false;
+  StepOutcome outcome = once(key, [&] {
+    StepTurn turn(tools.store, key, stop);
+    auto theirs = cache.find(key);
+    found = theirs.has_value();
+    return found ? *theirs : make();
+  });
+  outcome.cached |= found;
+  return outcome;
 }
 
 void StepServices::report_failure(const StepSpec& spec, const Error& failure) {

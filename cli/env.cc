@@ -82,6 +82,19 @@ void CliEnv::close_screen() noexcept {
   if (screen_) screen_->close();
 }
 
+std::string CliEnv::no_space_hint() const noexcept {
+  constexpr std::uint64_t kPlenty = 512ULL << 20;  // then it was another disk, an output's
+  try {
+    std::uint64_t free = Dir::open_host(root()).free_bytes();
+    if (free > kPlenty) return "";
+    return fmt::format(
+        "the disk of the store {} has {} free: imgb prune frees what nothing needs, --root names another",
+        root().string(), render_size(free));
+  } catch (const std::exception&) {
+    return "";  // a hint is not worth an error
+  }
+}
+
 int CliEnv::stop_signal() const { return signals_ ? signals_->first_signal() : 0; }
 
 }  // namespace imgb

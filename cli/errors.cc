@@ -1,5 +1,8 @@
 #include "cli/errors.h"
 
+#include <cerrno>
+#include <cstring>
+
 #include "builder/dockerfile_error.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -32,6 +35,13 @@ int exit_code_of(const Error& error, const FailureOptions& options) {
 
 }  // namespace
 
+bool is_out_of_space(const std::exception& failure) {
+  // By its words: they may have come from a child process, or be wrapped as a Dockerfile's error.
+  std::string_view text = failure.what();
+  auto says = [&](std::string_view words) { return text.find(words) != std::string_view::npos; };
+  return says(std::strerror(ENOSPC)) || says(std::strerror(EDQUOT)) || says("no space: ");
+}
+
 Failure render_failure(const std::exception& failure, const FailureOptions& options) {
   const auto* error = dynamic_cast<const Error*>(&failure);
   if (!error) return {"imgb: " + safe_lines(failure.what()) + "\n", options.failure_code};
@@ -42,7 +52,9 @@ Failure render_failure(const std::exception& failure, const FailureOptions& opti
   shown.text += "imgb: " + safe_lines(error->what()) + "\n";
   if (options.debug) shown.text += details(*error);
   if (error->kind() == ErrorKind::internal) shown.text += "this is a bug in imgb\n";
-  if (!error->hint().empty()) shown.text += "hint: " + safe_lines(error->hint()) + "\n";
+  std::string hint = error->hint();
+  if (hint.empty() && is_out_of_space(failure)) hint = options.no_space_hint;
+  if (!hint.empty()) shown.text += "hint: " + safe_lines(hint) + "\n";
   return shown;
 }
 

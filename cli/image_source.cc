@@ -58,17 +58,33 @@ BaseImage ImageSource::resolve(const Reference& given, const Platform& platform,
     remember(image, {name, false});
     return image;
   }
-  if (policy != PullPolicy::always) {
-    if (auto image = find_local(name, platform)) {
+  std::exception_ptr broken;
+  try {
+    auto image = policy == PullPolicy::always ? std::nullopt : find_local(name, platform);
+    if (image) {
       remember(*image, {name, false});
       return std::move(*image);
     }
+  } catch (const Error& e) {
+    bool can_be_had_again = e.kind() == ErrorKind::corrupt || e.kind() == ErrorKind::not_found;
+    if (!can_be_had_again || policy == PullPolicy::never) throw;
+    broken = std::current_exception();
   }
   if (policy == PullPolicy::never)
     throw_error(ErrorKind::not_found, "{} is not in the store for {}", name.familiar(), platform.str());
-  BaseImage image = get_remote(name, platform, activity, std::move(stop));
-  remember(image, {name, true});
-  return image;
+  return get_whole(name, platform, activity, std::move(stop), broken);
+}
+
+BaseImage ImageSource::get_whole(const Reference& name, const Platform& platform, Activity& activity,
+                                 std::stop_token stop, std::exception_ptr broken) {
+  try {
+    BaseImage image = get_remote(name, platform, activity, std::move(stop));
+    remember(image, {name, true});
+    return image;
+  } catch (const Error&) {
+    if (broken) std::rethrow_exception(broken);  // says more than that no registry has it
+    throw;
+  }
 }
 
 void ImageSource::remember(const BaseImage& image, Origin origin) {

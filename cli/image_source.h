@@ -1,4 +1,5 @@
 #pragma once
+#include <exception>
 #include <map>
 #include <set>
 
@@ -33,6 +34,9 @@ class ImageSource : public BaseImageSource {
   };
   std::optional<BaseImage> find_local(const Reference& name, const Platform& platform);
   BaseImage get_remote(const Reference& name, const Platform& platform, Activity& activity, std::stop_token stop);
+  /// From the origin; `broken` is what is thrown when that fails, if it is set: why the local one cannot be used.
+  BaseImage get_whole(const Reference& name, const Platform& platform, Activity& activity, std::stop_token stop,
+                      std::exception_ptr broken);
   void remember(const BaseImage& image, Origin origin);
   std::optional<Origin> origin_of(const BaseImage& image);
   void fetch_blobs(const BaseImage& image, Activity& activity, const std::stop_token& stop);

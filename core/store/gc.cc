@@ -62,7 +62,12 @@ std::set<Digest> reachable(std::span<const Descriptor> roots, const ReadManifest
 ReadManifest manifests_of(const BlobStore& blobs) {
   return [&blobs](const Descriptor& blob) -> std::optional<std::string> {
     if (!blobs.peek_size(blob.digest)) return std::nullopt;
-    return read_blob(blobs, blob, kMaxManifestBytes);
+    try {
+      return read_blob(blobs, blob, kMaxManifestBytes);
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::corrupt) throw;
+      return std::nullopt;  // damaged: as good as absent
+    }
   };
 }
 

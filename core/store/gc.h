@@ -18,7 +18,7 @@ using ReadManifest = std::function<std::optional<std::string>(const Descriptor& 
 /// manifest its config and layers, any other type nothing. Pure but for `read`. Error(corrupt) on what cannot
 /// be parsed, and on indexes nested deeper than 4 (V59).
 std::set<Digest> reachable(std::span<const Descriptor> roots, const ReadManifest& read);
-/// Reads from a store, verified.
+/// Reads from a store, verified; a damaged one is as good as absent.
 ReadManifest manifests_of(const BlobStore& blobs);
 
 /// What a collection would remove, or has removed.

@@ -49,6 +49,20 @@ std::optional<LocalImage> find_by_id(Store& store, std::string_view typed, const
   return found;
 }
 
+/// Says of what is missing or damaged whose it is, and what brings it back. From here on nobody removes its layers.
+LocalImage read_named(Store& store, const Descriptor& found, const Reference& name, const Platform& platform) {
+  try {
+    LocalImage image = read_local_image(store.blobs(), found, platform);
+    for (const Descriptor& layer : image.manifest.layers) store.blobs().find_size(layer.digest);
+    return image;
+  } catch (Error& e) {
+    if (e.kind() != ErrorKind::corrupt && e.kind() != ErrorKind::not_found) throw;
+    e.add_frame("image " + name.familiar());
+    e.set_hint(fmt::format("imgb pull {0} or a build brings it back, imgb rmi {0} forgets it", name.familiar()));
+    throw;
+  }
+}
+
 }  // namespace
 
 std::uint64_t LocalImage::size_bytes() const {
@@ -94,7 +108,7 @@ std::optional<LocalImage> find_local_image(Store& store, std::string_view typed,
   if (!typed.starts_with("sha256:")) {
     auto name = find_reference(typed);
     if (auto found = name ? find_named(store, *name) : std::nullopt) {
-      LocalImage image = read_local_image(store.blobs(), *found, platform);
+      LocalImage image = read_named(store, *found, *name, platform);
       image.names = {name->canonical()};
       return image;
     }

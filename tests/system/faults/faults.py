@@ -10,6 +10,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -38,7 +39,7 @@ def make_base(root, folder):
     bin_folder = folder / "base/bin"
     bin_folder.mkdir(parents=True)
     shutil.copy("/bin/busybox", bin_folder / "busybox")
-    for applet in ("sh", "echo", "mkdir", "cat", "rm", "sleep", "dd", "true"):
+    for applet in ("sh", "echo", "mkdir", "cat", "rm", "sleep", "dd", "true", "md5sum"):
         (bin_folder / applet).symlink_to("busybox")
     (folder / "base/Dockerfile").write_text("FROM scratch\nCOPY bin /bin\nENV PATH=/bin\nCMD [\"/bin/sh\"]\n")
     run(root, "build", "-q", "-t", "base:1", folder / "base")
@@ -124,6 +125,14 @@ def expect_whole(root):
     done = run(root, "fsck", check=False)
     if done.returncode != 0:
         raise Broken(f"fsck: {done.stdout[-1500:]}{done.stderr[-500:]}")
+
+
+def in_own_mounts():
+    """Runs this program again in a mount namespace of its own: no other process then keeps a disk of ours mounted."""
+    if os.environ.get("IMGB_OWN_MOUNTS") == "1":
+        return
+    os.environ["IMGB_OWN_MOUNTS"] = "1"
+    os.execvp("unshare", ["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv])
 
 
 def wait_until(true, what, seconds=20):

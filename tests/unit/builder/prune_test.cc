@@ -1,0 +1,166 @@
+#include "builder/prune.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "builder/cache_mounts.h"
+#include "builder/needs.h"
+#include "core/store/file_lock.h"
+#include "core/store/publish.h"
+#include "layerfs/toc_store.h"
+#include "tests/support/image_maker.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/tree_builder.h"
+
+namespace imgb {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+DiffId diff(const char* text) { return {Digest::of(text)}; }
+CachedStep step(const char* text) {
+  return {text, {{.media_type = "x", .digest = Digest::of(text), .size_bytes = 1}, diff(text)}, 0};
+}
+
+TEST(Needs, StacksOfStepsAreFoundUponEachOther) {
+  ChainId base = chain(std::nullopt, diff("base")), one = chain(base, diff("one")), two = chain(one, diff("two"));
+  ChainId gone = chain(base, diff("gone")), upon_gone = chain(gone, diff("two"));
+  Needs needs;
+  needs.chains = {base};
+  needs.add_step(step("two"));
+  needs.add_step(step("one"));
+  needs.add_stacks_of_steps({base, one, two, gone, upon_gone});
+  EXPECT_THAT(needs.chains, UnorderedElementsAre(base, one, two));
+}
+
+TEST(Needs, AStepUponNothingIsAStackToo) {
+  Needs needs;
+  needs.add_step(step("alone"));
+  needs.add_stacks_of_steps({chain(std::nullopt, diff("alone"))});
+  EXPECT_EQ(needs.chains.size(), 1u);
+}
+
+TEST(CacheMounts, OnlyIdleOnesAreListedAndRemoved) {
+  TempDir temp;
+  Dir folder = temp.dir();
+  for (const char* name : {"used", "private.1", "idle", "idle.new-0123"}) folder.make_dir(name, 0755);
+  folder.replace_file("idle/f", std::string(9000, 'x'), 0644);
+  FileLock shared = FileLock::take(folder, cache_mounts::lock_name("used"), FileLock::Mode::shared);
+  FileLock own = FileLock::take(folder, cache_mounts::private_lock_name("private.1"), FileLock::Mode::exclusive);
+  { FileLock was = FileLock::take(folder, cache_mounts::lock_name("idle"), FileLock::Mode::shared); }
+  folder.set_mtime(cache_mounts::lock_name("idle"), 42);
+  std::vector<CacheMount> idle = list_idle_cache_mounts(folder);
+  ASSERT_EQ(idle.size(), 2u);
+  EXPECT_EQ(idle[0].name, "idle");
+  EXPECT_EQ(idle[0].last_used, 42);
+  EXPECT_GE(idle[0].size_bytes, 9000u);
+  EXPECT_EQ(idle[1].name, "idle.new-0123");
+  EXPECT_FALSE(remove_cache_mount(folder, "used"));
+  EXPECT_TRUE(remove_cache_mount(folder, "idle"));
+  EXPECT_TRUE(folder.find_stat("used"));
+  EXPECT_FALSE(folder.find_stat("idle"));
+}
+
+class PruneTest : public testing::Test {
+ protected:
+  /// A step's result, remembered as last used now.
+  Layer cached(const char* key, const TreeBuilder& tree) {
+    Layer layer = tree.write_layer(store_);
+    StepCache(store_).put(Digest::of(key), {layer, 0});
+    return layer;
+  }
+  Descriptor image_of(const std::vector<Layer>& layers) {
+    ImageConfig config{.platform = Platform::host()};
+    Manifest manifest{.media_type = std::string(media_type::kOciManifest), .config = {.digest = Digest::of("")}};
+    for (const Layer& layer : layers) {
+      config.diff_ids.push_back(layer.diff_id);
+      manifest.layers.push_back(layer.blob);
+    }
+    manifest.config = write_blob(store_.blobs(), render(config), std::string(media_type::kOciConfig));
+    return write_blob(store_.blobs(), render(manifest), manifest.media_type);
+  }
+  /// As the next process sees it: what was made here is in nobody's use.
+  Pruned prune(const PruneRequest& request) {
+    store_ = reopened();
+    SnapshotStore snapshots(store_);
+    return imgb::prune(store_, snapshots, request, [](const std::string&) {});
+  }
+  Store reopened() {
+    Store other = Store::open(temp_.path() / "store");
+    { Store gone = std::move(store_); }
+    return other;
+  }
+  bool has(const Layer& layer) { return store_.blobs().peek_size(layer.blob.digest).has_value(); }
+
+  TempDir temp_;
+  Store store_ = Store::open(temp_.path() / "store");
+};
+
+TEST_F(PruneTest, CacheThatAnImageNeedsStaysUnlessAllIsAskedFor) {
+  Layer of_image = cached("a", TreeBuilder().file("/a", "a")), of_none = cached("b", TreeBuilder().file("/b", "b"));
+  Reference name = Reference::parse("x:1");
+  publish(store_, image_of({of_image}), {&name, 1});
+  Pruned gone = prune({});
+  EXPECT_EQ(gone.steps, 1u);
+  EXPECT_EQ(gone.blobs, 1u);
+  EXPECT_EQ(gone.tocs, 1u);
+  EXPECT_GT(gone.size_bytes, 0u);
+  EXPECT_TRUE(has(of_image));
+  EXPECT_FALSE(has(of_none));
+  EXPECT_EQ(prune({.cache_of_images = true}).steps, 1u);
+  EXPECT_TRUE(has(of_image)) << "the image stays whole";
+  EXPECT_EQ(prune({.named_images = true}).blobs, 3u);
+  EXPECT_THAT(store_.blobs().list(), IsEmpty());
+  EXPECT_THAT(list_tocs(store_), IsEmpty());
+}
+
+TEST_F(PruneTest, ADryRunCountsTheSameAndDoesNothing) {
+  cached("b", TreeBuilder().file("/b", "b"));
+  publish(store_, image_of({}), {});
+  Pruned would = prune({.dry_run = true}), does = prune({});
+  EXPECT_EQ(would.blobs, does.blobs);
+  EXPECT_EQ(would.steps, does.steps);
+  EXPECT_EQ(would.images, does.images);
+  EXPECT_EQ(would.size_bytes, does.size_bytes);
+  EXPECT_EQ(does.blobs, 3u);
+}
+
+TEST_F(PruneTest, WhatWasUsedLatelyStaysAsFarAsItFits) {
+  Layer layer = cached("b", TreeBuilder().file("/b", "b"));
+  EXPECT_EQ(prune({.before = now() - 3600 * kNanosecondsPerSecond}).steps, 0u);
+  EXPECT_EQ(prune({.keep_cache_bytes = layer.blob.size_bytes}).steps, 0u);
+  EXPECT_EQ(prune({.keep_cache_bytes = layer.blob.size_bytes - 1}).steps, 1u);
+}
+
+TEST_F(PruneTest, AnImageThatAnotherProcessUsesIsNotPruned) {
+  Descriptor image = image_of({});
+  publish(store_, image, {});
+  Store user = reopened();
+  EXPECT_TRUE(user.blobs().find_size(image.digest));
+  store_ = Store::open(temp_.path() / "store");
+  SnapshotStore snapshots(store_);
+  EXPECT_THAT(imgb::prune(store_, snapshots, {}, [](const std::string&) {}).images, IsEmpty());
+  { Store gone = std::move(user); }
+  EXPECT_THAT(prune({}).images, ElementsAre(image.digest.str()));
+}
+
+TEST_F(PruneTest, AnImageThatIsGoneTakesWhatItAloneNeeded) {
+  Layer shared = TreeBuilder().file("/s", "s").write_layer(store_),
+        own = TreeBuilder().file("/o", "o").write_layer(store_);
+  Layer cache = cached("c", TreeBuilder().file("/c", "c"));
+  Descriptor going = image_of({shared, own, cache});
+  publish(store_, image_of({shared}), {});
+  store_ = reopened();
+  SnapshotStore snapshots(store_);
+  Pruned gone = release_image(store_, snapshots, going);
+  EXPECT_EQ(gone.blobs, 3u);
+  EXPECT_EQ(gone.tocs, 1u);
+  EXPECT_TRUE(has(shared));
+  EXPECT_TRUE(has(cache)) << "a build finds it again";
+  EXPECT_FALSE(has(own));
+}
+
+}  // namespace
+}  // namespace imgb
