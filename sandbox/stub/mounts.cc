@@ -35,6 +35,7 @@ class Builder {
     make_base();
     tree_ = Tree(ground_.kernel, control_);
     apply_all();
+    if (null_device_ >= 0) ::close(null_device_);
     return ground_;
   }
 
@@ -195,7 +196,24 @@ class Builder {
     int mount = source();
     Kind kind = plan_.flag() ? Kind::folder : Kind::file;
     Links links = plan_.flag() ? Links::follow : Links::refuse;
+    bool in_ground = root_mount_ < 0;
+    if (in_ground && kind == Kind::file) return attach_new_file(target, mount);
     put(mount, target, kind, links);
+  }
+
+  /// Nothing of the image is in the ground: the target is made without looking.
+  void attach_new_file(std::string_view target, int mount) {
+    int folder = open_parent(target);
+    const char* name = target.data() + target.rfind('/') + 1;
+    control_.check(::mknodat(folder, name, S_IFREG | 0644, 0), "making mount target", target);
+    attach_at(mount, folder, name);
+    ::close(folder);
+  }
+
+  int open_parent(std::string_view path) {
+    Text parent;
+    parent << path.substr(0, path.rfind('/'));
+    return control_.check(tree().find(parent.view()), "opening", parent.view());
   }
 
   void move() {
@@ -305,12 +323,13 @@ class Builder {
 
   /// The null device that covers masked files is the one we put there; the image has no say in it (V76).
   int null_device() {
-    int null = control_.check(tree().find("/dev/null"), "opening /dev/null");
+    if (null_device_ >= 0) return null_device_;
+    null_device_ = control_.check(tree().find("/dev/null"), "opening /dev/null");
     struct stat info {};
-    control_.check(::fstat(null, &info), "looking at /dev/null");
+    control_.check(::fstat(null_device_, &info), "looking at /dev/null");
     if (!S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3))
       control_.fail(Failure::bad_target, EINVAL, "masking: /dev/null is not the null device");
-    return null;
+    return null_device_;
   }
 
   void mask(std::string_view path) {
@@ -325,9 +344,7 @@ class Builder {
     if (S_ISDIR(info.st_mode)) {
       cover = take("e", kHidden);
     } else {
-      int null = null_device();
-      cover = control_.check(clone_mount(null, false), "masking", path);
-      ::close(null);
+      cover = control_.check(clone_mount(null_device(), false), "masking", path);
     }
     control_.check(move_onto(cover, place), "masking", path);
     ::close(cover);
@@ -364,11 +381,8 @@ class Builder {
   /// In the ground only (/dev): nothing of the image is there.
   void symlink() {
     std::string_view path = plan_.text(), text = plan_.text();
-    std::size_t slash = path.rfind('/');
-    Text parent;
-    parent << path.substr(0, slash);
-    int folder = control_.check(tree().find(parent.view()), "opening", parent.view());
-    control_.check(::symlinkat(text.data(), folder, path.data() + slash + 1), "linking", path);
+    int folder = open_parent(path);
+    control_.check(::symlinkat(text.data(), folder, path.data() + path.rfind('/') + 1), "linking", path);
     ::close(folder);
   }
 
@@ -398,7 +412,7 @@ class Builder {
   std::size_t source_count_;
   const Control& control_;
   Ground ground_;
-  int root_mount_ = -1;
+  int root_mount_ = -1, null_device_ = -1;
   std::optional<Tree> tree_;  ///< Where targets are.
   Text name_;
   std::uint64_t numbered_ = 0;
