@@ -59,10 +59,20 @@ Error no_dockerfile(const std::string& name) {
   return error;
 }
 
-std::optional<std::string> find_user_file(const std::string& path, std::uint64_t max_bytes) {
+/// A Dockerfile or its ignore file. The user names the path, but what lies there may come from strangers: within the
+/// context, or else within the file's own folder, a link leads nowhere outside, and nothing there is waited for (V40).
+/// A pipe or device that lies elsewhere is the user's own ("-f <(...)").
+std::optional<std::string> find_build_file(const FolderContext& context, const std::string& context_path,
+                                           const std::string& path, std::uint64_t max_bytes) {
+  auto plain = [](const std::string& text) { return fs::absolute(text).lexically_normal(); };
+  std::string inside = plain(path).lexically_relative(plain(context_path + "/")).string();
+  if (!inside.starts_with("..")) return context.dir.find_content(inside, max_bytes, Links::in_root);
   std::error_code failed;
-  if (!fs::exists(path, failed)) return std::nullopt;
-  return read_user_file(path, max_bytes);
+  fs::file_type type = fs::status(path, failed).type();
+  if (type == fs::file_type::fifo || type == fs::file_type::character) return read_user_file(path, max_bytes);
+  fs::path named = plain(path);
+  if (!fs::is_directory(named.parent_path(), failed)) return std::nullopt;
+  return Dir::open_host(named.parent_path()).find_content(named.filename().string(), max_bytes, Links::in_root);
 }
 
 }  // namespace
@@ -142,13 +152,15 @@ void BuildInputs::open_folder(const BuildFlags& flags, BuildRequest& request) {
   if (path == "-") {
     request.dockerfile_text = read_user_file("-", kMaxDockerfileBytes);
   } else {
-    auto text = find_user_file(path, kMaxDockerfileBytes);
-    if (!text && !flags.file)
-      text = find_user_file((fs::path(flags.context) / "dockerfile").string(), kMaxDockerfileBytes);
+    auto find = [&](const std::string& file, std::uint64_t max_bytes) {
+      return find_build_file(context, flags.context, file, max_bytes);
+    };
+    auto text = find(path, kMaxDockerfileBytes);
+    if (!text && !flags.file) text = find((fs::path(flags.context) / "dockerfile").string(), kMaxDockerfileBytes);
     if (!text) throw no_dockerfile(path);
     request.dockerfile_text = std::move(*text);
     request.dockerfile_name = flags.file ? fs::path(path).lexically_normal().string() : "Dockerfile";
-    if (auto own = find_user_file(path + ".dockerignore", kMaxIgnoreBytes)) context.ignore = std::move(*own);
+    if (auto own = find(path + ".dockerignore", kMaxIgnoreBytes)) context.ignore = std::move(*own);
   }
   request.context = std::move(context);
 }

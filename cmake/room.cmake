@@ -5,10 +5,13 @@ add_library(imgb_options INTERFACE)
 target_compile_features(imgb_options INTERFACE cxx_std_20)
 target_include_directories(imgb_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(imgb_options INTERFACE _GNU_SOURCE IMGB_VERSION="${PROJECT_VERSION}")
+set(compiler_options -ffunction-sections -fdata-sections)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # gcc 12 sees overflows in std::string + that are not there.
+  set(compiler_options -Wno-stringop-overflow -Wno-restrict -Wno-array-bounds ${compiler_options} -fpch-preprocess)
+endif()
 target_compile_options(imgb_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers
-  # gcc 12 sees overflows in std::string + that are not there
-  -Wno-stringop-overflow -Wno-restrict -Wno-array-bounds
-  -ffunction-sections -fdata-sections -fpch-preprocess)
+  ${compiler_options})
 target_link_libraries(imgb_options INTERFACE fmt::fmt Threads::Threads)
 target_link_options(imgb_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
 if(IMGB_SANITIZE)
