@@ -18,7 +18,7 @@
 namespace imgb {
 namespace {
 
-constexpr std::uint64_t kMaxResultBytes = 8ULL << 30;
+constexpr std::uint64_t kMaxResultBytes = 1ULL << 30;
 constexpr std::size_t kDigestBytes = 32;
 constexpr int kFeedBufferBytes = 1 << 20;
 

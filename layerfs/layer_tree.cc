@@ -8,6 +8,8 @@
 
 namespace imgb {
 namespace {
+/// Folders that links lead through, over all entries: a few thousand small entries could else keep us busy for hours.
+constexpr std::uint64_t kMaxLinkSteps = 20'000'000;
 using Kind = TocEntry::Kind;
 }  // namespace
 
@@ -62,7 +64,12 @@ LayerTree::Id LayerTree::folder_for(const RootedPath& path, const RootedPath& en
     if (child == kNone) child = add_child(at, *part, Shape::folder);
     Node& node = nodes_[child];
     if (node.shape == Shape::symlink) {
-      if (walk.follow(contents_.entry(node.record).meta.link_target)) at = kRoot;
+      std::string target = contents_.entry(node.record).meta.link_target;
+      link_steps_ += 1 + static_cast<std::uint64_t>(std::count(target.begin(), target.end(), '/'));
+      if (link_steps_ > kMaxLinkSteps)
+        throw_error(ErrorKind::input, "entry {}: symbolic links lead through more than {} folders",
+                    printable(entry.str()), kMaxLinkSteps);
+      if (walk.follow(target)) at = kRoot;
       continue;
     }
     if (node.shape == Shape::other)

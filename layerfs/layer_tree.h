@@ -100,7 +100,7 @@ class LayerTree {
   void count();
 
   const std::uint64_t max_entries_;
-  std::uint64_t entries_ = 0;
+  std::uint64_t entries_ = 0, link_steps_ = 0;
   std::function<void(const RootedPath&)> on_remove_;
   TocBuilder contents_;
   std::vector<Node> nodes_;

@@ -13,6 +13,9 @@
 namespace imgb {
 namespace {
 
+/// Of all names, links and attributes of one layer (V21): room for two million entries of the usual kind.
+constexpr std::size_t kMaxPoolBytes = 192 << 20;
+
 std::string encode_xattrs(const Xattrs& xattrs) {
   std::string out;
   for (const auto& [key, value] : xattrs) {
@@ -99,8 +102,8 @@ TocEntry decode(const TocRecord& record, std::string_view pool) {
 
 TocRecord::Slice TocBuilder::keep_text(std::string_view text) {
   if (text.empty()) return {};
-  if (pool_.size() + text.size() > std::numeric_limits<std::uint32_t>::max())
-    throw_error(ErrorKind::unsupported, "more than 4 GiB of names in one layer");
+  if (pool_.size() + text.size() > kMaxPoolBytes)
+    throw_error(ErrorKind::input, "names and attributes of more than {}", render_size(kMaxPoolBytes));
   TocRecord::Slice slice{static_cast<std::uint32_t>(pool_.size()), static_cast<std::uint32_t>(text.size())};
   pool_.append(text);
   return slice;

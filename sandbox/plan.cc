@@ -242,9 +242,20 @@ class Planner {
   SandboxPlan plan_;
 };
 
+/// The kernel would take what stands before it for the whole.
+void refuse_nul(const std::vector<std::string>& texts, std::string_view what) {
+  for (const std::string& text : texts)
+    if (text.find('\0') != std::string::npos)
+      throw_error(ErrorKind::input, "{} {} holds a NUL byte", what, printable(text, 100));
+}
+
 }  // namespace
 
-SandboxPlan make_plan(const StepSpec& spec, const PlanHost& host) { return Planner(spec, host).make(); }
+SandboxPlan make_plan(const StepSpec& spec, const PlanHost& host) {
+  refuse_nul(spec.argv, "argument");
+  refuse_nul(spec.env, "variable");
+  return Planner(spec, host).make();
+}
 
 ProcessPlan make_process_plan(const ExecSpec& spec, const PlanHost& host) {
   StepSpec step{.argv = spec.argv,

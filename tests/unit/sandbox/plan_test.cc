@@ -98,6 +98,14 @@ TEST(Plan, RefusesTargetsThatAreTheKernels) {
   EXPECT_NO_THROW(make_plan(spec, {}));
 }
 
+TEST(Plan, RefusesWhatTheKernelWouldCutAtANul) {
+  StepSpec argument = simple_step(), variable = simple_step();
+  argument.argv.push_back(std::string("a\0b", 3));
+  variable.env.push_back(std::string("A=b\0c", 5));
+  EXPECT_THROW(make_plan(argument, {}), Error);
+  EXPECT_THROW(make_plan(variable, {}), Error);
+}
+
 TEST(Plan, BindsAreReadOnlyUnlessAskedOtherwise) {
   StepSpec spec = simple_step();
   spec.mounts = {
