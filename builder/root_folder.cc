@@ -26,9 +26,10 @@ class TreeWriter {
       return;  // its metadata comes last: writing into it changes its time, and it may be read-only
     }
     if (node.link_group) {
-      auto [first, is_new] = groups_.try_emplace(node.link_group, at);
+      auto [group, is_new] = groups_.try_emplace(node.link_group, at);
       if (!is_new) {
-        replace(at, [&] { into_.make_hard_link(first->second, at); });
+        const std::string& first = group->second;
+        replace(at, [&] { into_.make_hard_link(first, at); });
         return;
       }
     }

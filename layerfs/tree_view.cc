@@ -49,7 +49,7 @@ struct IndexedToc {
         link_targets.push_back(static_cast<std::uint32_t>(*target));
     }
     std::ranges::sort(link_targets);
-    link_targets.erase(std::ranges::unique(link_targets).begin(), link_targets.end());
+    link_targets.erase(std::unique(link_targets.begin(), link_targets.end()), link_targets.end());
   }
 };
 
@@ -231,7 +231,7 @@ std::vector<std::string> TreeView::State::child_names(const std::string& prefix,
     }
   }
   std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

@@ -52,7 +52,7 @@ class TreeView {
       walk_content(folder.child(name), visit);
     };
     for (const Node& node : children(folder)) {
-      while (!open.empty() && open.back() < node.path.name()) take_content();
+      while (!open.empty() && std::string_view(open.back()) < node.path.name()) take_content();
       if (visit(node) && node.meta.type == FileType::directory) open.push_back(std::string(node.path.name()) + '/');
     }
     while (!open.empty()) take_content();

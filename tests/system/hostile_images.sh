@@ -133,14 +133,14 @@ image "entry('etc', folder), entry('etc/resolv.conf', symlink, '$canary/victim')
 builds 0 'RUN cat /etc/resolv.conf > /dev/null; true'
 
 # --- NUL in what the kernel is to be given
-image "" "{'Env': ['PATH=/bin', 'A=b\\\\0c']}"
+image "" "{'Env': ['PATH=/bin', 'A=b\\0c']}"
 builds 1 'RUN true'
 exits_with 125 imgb run --rm evil:1 true
-image "" "{'Cmd': ['echo', 'a\\\\0b']}"
+image "" "{'Cmd': ['echo', 'a\\0b']}"
 exits_with 125 imgb run --rm evil:1
 
 # --- V52: nothing an image or context spells controls the terminal
-escapes='\\x1b]0;owned\\x07\\x1b[2J\\x9b31m'
+escapes='\x1b]0;owned\x07\x1b[2J\x9b31m'
 image "entry('dir', folder), entry('dir/$escapes')" "{'Cmd': ['$escapes'], 'Labels': {'$escapes': '$escapes'}, 'WorkingDir': '/$escapes', 'Env': ['PATH=/bin', 'E=$escapes']}"
 touch "$work/ctx/$(printf '\x1b[2Jname')"
 {
