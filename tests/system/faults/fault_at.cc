@@ -200,9 +200,17 @@ class Tracer {
     return "?";
   }
 
+  /// A write to one cannot fail, and changes nothing that outlives the process.
+  static bool is_eventfd(pid_t pid, unsigned long long fd) {
+    char target[64] = {};
+    std::string path = "/proc/" + std::to_string(pid) + "/fd/" + std::to_string(fd);
+    return ::readlink(path.c_str(), target, sizeof target - 1) > 0 && std::strstr(target, "eventfd");
+  }
+
   /// Opening changes something when it makes a file; ioctl when it is none of the terminal's.
   static bool changes_something(pid_t pid, long number, const user_regs_struct& regs) {
     unsigned long long flags = 0;
+    if (number == SYS_write) return !is_eventfd(pid, regs.rdi);
     if (number == SYS_open) {
       flags = regs.rsi;
     } else if (number == SYS_openat) {
