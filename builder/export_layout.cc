@@ -39,6 +39,7 @@ class Reachable {
   void add(const Descriptor& descriptor, int depth) {
     if (depth > kMaxIndexDepth) throw_error(ErrorKind::corrupt, "indexes nest too deeply");
     add_blob(descriptor);
+    if (!seen_.insert(descriptor.digest).second) return;
     auto parsed = parse_manifest(read_blob(store_.blobs(), descriptor, kMaxManifestBytes), descriptor.media_type);
     if (const auto* index = std::get_if<Index>(&parsed)) {
       for (const Descriptor& child : index->manifests) add(child, depth + 1);
@@ -50,6 +51,7 @@ class Reachable {
   }
 
   Store& store_;
+  std::set<Digest> seen_;  ///< Manifests and indexes: an index may name one child any number of times.
   std::map<std::string, std::pair<Digest, std::uint64_t>> blobs_;
 };
 

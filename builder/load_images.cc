@@ -110,6 +110,7 @@ class Loader {
   // Notes what the image needs; small blobs are copied at once since they say what else is needed.
   void want_image(const Descriptor& image, int depth) {
     if (depth < 0) throw_error(ErrorKind::unsupported, "indexes nested deeper than {}", kMaxIndexDepth);
+    if (!wanted_.insert(image.digest).second) return;  // an index may name one child any number of times
     std::string text = copy_small(image);
     auto parsed = parse_manifest(text, image.media_type);
     if (const auto* index = std::get_if<Index>(&parsed)) {
@@ -225,6 +226,7 @@ class Loader {
   ArchiveFiles& files_;
   std::stop_token stop_;
   std::map<std::string, Descriptor> blobs_;          ///< Path -> what must be there.
+  std::set<Digest> wanted_;                          ///< Manifests and indexes that were noted.
   std::map<Digest, Digest> configs_;                 ///< Manifest -> its config.
   std::map<std::string, Descriptor> docker_layers_;  ///< Path -> what it became.
   std::vector<Layer> layers_;                        ///< To be checked.

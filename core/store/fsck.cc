@@ -134,7 +134,8 @@ class Checker {
       for (const Digest& digest : needed)
         if (damaged_.contains(digest)) return blame(Kind::bad_image, "needs the damaged " + digest.str());
       if (!store_.blobs().peek_size(image.descriptor.digest)) return blame(Kind::bad_image, "its manifest is missing");
-      if (auto problem = find_gap(image.descriptor)) blame(Kind::incomplete_image, *problem);
+      std::set<Digest> seen;
+      if (auto problem = find_gap(image.descriptor, seen)) blame(Kind::incomplete_image, *problem);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::corrupt) throw;
       blame(Kind::bad_image, e.what());
@@ -142,11 +143,12 @@ class Checker {
   }
 
   /// Error(corrupt) when a size is not what the descriptor says; otherwise the first thing that is missing. An index
-  /// need not have all its children: those of other platforms are not pulled.
-  std::optional<std::string> find_gap(const Descriptor& image) const {
+  /// need not have all its children: those of other platforms are not pulled. What was `seen` is not looked into again.
+  std::optional<std::string> find_gap(const Descriptor& image, std::set<Digest>& seen) const {
     auto size = store_.blobs().peek_size(image.digest);
     if (!size) return "no blob " + image.digest.str();
     want_size(image, *size);
+    if (!seen.insert(image.digest).second) return std::nullopt;
     if (!media_type::is_manifest(image.media_type) && !media_type::is_index(image.media_type)) return std::nullopt;
     auto parsed = parse_manifest(read_blob(store_.blobs(), image, kMaxManifestBytes), image.media_type);
     std::optional<std::string> gap;
@@ -155,7 +157,7 @@ class Checker {
       for (const Descriptor& child : index->manifests) {
         if (!store_.blobs().peek_size(child.digest)) continue;
         any = true;
-        if (auto below = find_gap(child); below && !gap) gap = below;
+        if (auto below = find_gap(child, seen); below && !gap) gap = below;
       }
       return any ? gap : "none of its platforms is here";
     }

@@ -16,15 +16,16 @@ namespace {
 
 constexpr int kMaxIndexDepth = 4;  // V59
 
+/// `seen` holds the manifests and indexes that were visited: an index may name one child any number of times.
 void visit_image(const BlobStore& blobs, const Descriptor& image, const std::function<void(const Descriptor&)>& visit,
-                 int depth) {
+                 std::set<Digest>& seen, int depth) {
   if (depth > kMaxIndexDepth) throw_error(ErrorKind::corrupt, "indexes nested deeper than {}", kMaxIndexDepth);
-  if (!blobs.peek_size(image.digest)) return;
+  if (!seen.insert(image.digest).second || !blobs.peek_size(image.digest)) return;
   visit(image);
   if (!media_type::is_manifest(image.media_type) && !media_type::is_index(image.media_type)) return;
   auto parsed = parse_manifest(read_blob(blobs, image, kMaxManifestBytes), image.media_type);
   if (const auto* index = std::get_if<Index>(&parsed)) {
-    for (const Descriptor& child : index->manifests) visit_image(blobs, child, visit, depth + 1);
+    for (const Descriptor& child : index->manifests) visit_image(blobs, child, visit, seen, depth + 1);
     return;
   }
   const auto& manifest = std::get<Manifest>(parsed);
@@ -37,7 +38,8 @@ void visit_image(const BlobStore& blobs, const Descriptor& image, const std::fun
 
 void for_each_blob(const BlobStore& blobs, const Descriptor& image,
                    const std::function<void(const Descriptor&)>& visit) {
-  in_context([&] { return "image " + image.digest.str(); }, [&] { visit_image(blobs, image, visit, 0); });
+  std::set<Digest> seen;
+  in_context([&] { return "image " + image.digest.str(); }, [&] { visit_image(blobs, image, visit, seen, 0); });
 }
 
 namespace {

@@ -54,6 +54,15 @@ for i in range(6):
     index["manifests"] = [{"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": size}]
 json.dump(index, open("index.json", "w"))'
 refused "indexes nested too deep (V59)"
+# An index that names one child thousands of times, four levels of them: seen once each.
+change "$write_index"'
+for i in range(4):
+    digest, size = store({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": index["manifests"] * (3000 if i else 1)})
+    index["manifests"] = [{"mediaType": "application/vnd.oci.image.index.v1+json", "digest": digest, "size": size}]
+json.dump(index, open("index.json", "w"))'
+imgb --root "$work/many" load -q -i "$work/bad" >/dev/null
+imgb --root "$work/many" fsck >/dev/null
+imgb --root "$work/many" save -o "$work/many.tar" "$(imgb --root "$work/many" images -aq --no-trunc | head -1)" >/dev/null
 change 'open("index.json", "w").write("{" * 100000)'
 refused "JSON nested too deep (V58)"
 
