@@ -1,10 +1,6 @@
 #include "tests/support/compress.h"
 
-#include <vector>
-
-#include "core/base/stream.h"
 #include "layerfs/checksum.h"
-#include "layerfs/codec.h"
 
 namespace imgb {
 
@@ -19,5 +15,18 @@ std::string compress(Compression how, std::optional<int> level, std::string_view
   } while (at < text.size());
   return out + stream_tail(how, crc32(text), text.size());
 }
+
+CompressingSink::CompressingSink(Compression how, std::optional<int> level, Sink& into)
+    : how_(how), compressor_(make_compressor(how, level)), into_(into) {
+  into_.write(as_bytes(stream_head(how)));
+}
+
+void CompressingSink::write(std::span<const std::byte> bytes) {
+  crc_ = join_crc32(crc_, crc32(bytes), bytes.size());
+  size_bytes_ += bytes.size();
+  into_.write(compressor_->compress(bytes, room_));
+}
+
+void CompressingSink::finish() { into_.write(as_bytes(stream_tail(how_, crc_, size_bytes_))); }
 
 }  // namespace imgb

@@ -3,8 +3,8 @@
 #include <sys/resource.h>
 
 #include "core/base/error.h"
-#include "layerfs/codec.h"
 #include "layerfs/ingest.h"
+#include "tests/support/compress.h"
 #include "tests/support/tar_forger.h"
 #include "tests/support/temp_dir.h"
 
@@ -25,9 +25,9 @@ class HostileMemory : public testing::Test {
   std::string failure(Write write, const IngestLimits& limits = {}) {
     Descriptor blob{.media_type = std::string(media_type::kOciLayerGzip), .digest = Digest::of("x"), .size_bytes = 1};
     StreamBlob stream = [&](const Descriptor&, Sink& into) {
-      auto compressor = make_compressor(Compression::gzip, 1, into);
-      write(*compressor);
-      compressor->finish();
+      CompressingSink compressed(Compression::gzip, 1, into);
+      write(compressed);
+      compressed.finish();
     };
     try {
       scan_layer(store, blob, {}, stream, limits, {});

@@ -157,7 +157,9 @@ TEST_F(HostileRace, V12LayersAreUnpackedInsideTheirFolderWhoeverSwapsWhat) {
     try {
       SnapshotStore fresh(store);
       fresh.ensure(std::vector{layer}, stream_from(store.blobs()), {}, {});
-      for (const auto& snapshot : fresh.list()) fresh.remove(snapshot.name);
+      std::vector<std::string> names;
+      for (const auto& snapshot : fresh.list()) names.push_back(snapshot.name);
+      fresh.take_out(CollectionLock(store.root()), names);
     } catch (const Error&) {
       continue;  // its folders were stolen
     }
