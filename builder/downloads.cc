@@ -81,8 +81,8 @@ Known download(const std::string& url, const std::optional<Known>& last, StepSer
                                          auth_headers(url, services.request), *writer, activity, std::move(stop));
   if (file.unchanged && usable) return *last;
   Descriptor blob = writer->commit("application/octet-stream");
-  std::string name = is_file_name(file.suggested_name) ? file.suggested_name : url_file_name(url);
-  Known known{file.validators, blob.digest, blob.size_bytes, file.mtime_seconds, std::move(name)};
+  // The URL's name, whatever a Content-Disposition says: as in Docker, and no server chooses names (V35).
+  Known known{file.validators, blob.digest, blob.size_bytes, file.mtime_seconds, url_file_name(url)};
   services.tools.store.cache().put(CacheTable::remote_file, url, render(known));
   return known;
 }

@@ -50,7 +50,6 @@ class RemoteFileSource {
     bool unchanged = false;  ///< The validators still hold; nothing was written.
     Validators validators;
     std::optional<std::int64_t> mtime_seconds;
-    std::string suggested_name;  ///< From Content-Disposition, base name only; may be empty.
   };
   virtual File fetch(const std::string& url, const std::optional<Validators>& known,
                      const std::vector<std::string>& headers, Sink& into, Activity& activity, std::stop_token stop) = 0;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "builder/parsed_file.h"
@@ -41,7 +42,7 @@ bool is_remote(std::string_view context) {
 bool is_folder(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
-    if (errno == ENOENT) throw_error(ErrorKind::not_found, "there is no {}", path);
+    if (errno == ENOENT) throw_error(ErrorKind::not_found, "there is no {}", printable(path));
     throw_errno("{}", path);
   }
   return S_ISDIR(info.st_mode);
@@ -53,9 +54,30 @@ FolderContext open_context_folder(const std::string& path) {
   return context;
 }
 
-Error no_dockerfile(const std::string& name) {
+/// What the user may have meant: a Dockerfile in another spelling, or -f as seen from the context.
+std::string dockerfile_hint(const BuildFlags& flags) {
+  std::error_code failed;
+  if (flags.file) {
+    fs::path in_context = fs::path(flags.context) / *flags.file;
+    if (fs::exists(in_context, failed))
+      return "-f starts at the current folder: did you mean " + in_context.string() + "?";
+    return "-f names a file, seen from the current folder";
+  }
+  std::vector<std::string> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(flags.context, failed)) {
+    std::string name = entry.path().filename().string(), lower = lower_ascii(name);
+    if (!lower.ends_with(".dockerignore") &&
+        (lower.starts_with("dockerfile") || lower.ends_with(".dockerfile") || lower.starts_with("containerfile")))
+      found.push_back(name);
+  }
+  std::sort(found.begin(), found.end());
+  if (found.empty()) return "name it with -f, or give the folder that holds it";
+  return "did you mean -f " + (fs::path(flags.context) / found.front()).string() + "?";
+}
+
+Error no_dockerfile(const std::string& name, std::string hint) {
   Error error(ErrorKind::not_found, fmt::format("failed to read dockerfile: there is no {}", name));
-  error.set_hint("name it with -f");
+  error.set_hint(std::move(hint));
   return error;
 }
 
@@ -137,7 +159,7 @@ void BuildInputs::open_archive(const BuildFlags& flags, const Fd& archive, const
   } else {
     auto text = find(name, kMaxDockerfileBytes);
     if (!text && !flags.file) text = find("dockerfile", kMaxDockerfileBytes);
-    if (!text) throw no_dockerfile(name + " in " + what);
+    if (!text) throw no_dockerfile(name + " in " + what, "name the one in the archive with -f");
     request.dockerfile_text = std::move(*text);
     request.dockerfile_name = name;
   }
@@ -157,7 +179,7 @@ void BuildInputs::open_folder(const BuildFlags& flags, BuildRequest& request) {
     };
     auto text = find(path, kMaxDockerfileBytes);
     if (!text && !flags.file) text = find((fs::path(flags.context) / "dockerfile").string(), kMaxDockerfileBytes);
-    if (!text) throw no_dockerfile(path);
+    if (!text) throw no_dockerfile(path, dockerfile_hint(flags));
     request.dockerfile_text = std::move(*text);
     request.dockerfile_name = flags.file ? fs::path(path).lexically_normal().string() : "Dockerfile";
     if (auto own = find(path + ".dockerignore", kMaxIgnoreBytes)) context.ignore = std::move(*own);

@@ -28,12 +28,12 @@ class Exec : public Verb {
   }
 
   int run(CliEnv& env) override {
-    SignalWatch* watch = nullptr;
+    if (tty_ && interactive_) require_terminal();
     Container container = Containers(env.store().folder("containers")).get(container_);
     if (container.state.phase != ContainerState::Phase::running)
       throw_error(ErrorKind::input, "container {} is not running", container.config.name);
     enter_user_namespace_if_needed(container.state.supervisor);
-    watch = &env.watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH});
+    SignalWatch* watch = &env.watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH});
     ExecSpec spec = make_spec(env.store(), parse_run_request(container.config.request), watch->token());
     StepIo io{interactive_ ? STDIN_FILENO : -1, STDOUT_FILENO, STDERR_FILENO};
     Running running = start_or_exit_code([&] { return exec_into(container.state.init, spec, io); });

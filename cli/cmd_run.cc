@@ -4,6 +4,7 @@
 #include "cli/container_run.h"
 #include "cli/host_flags.h"
 #include "cli/signals.h"
+#include "cli/terminal_session.h"
 #include "cli/wiring.h"
 #include "sandbox/rootless.h"
 
@@ -24,6 +25,7 @@ class RunContainer : public Verb {
   }
 
   int run(CliEnv& env) override {
+    if (!detach_ && container_.tty && container_.interactive) require_terminal();
     enter_user_namespace_if_needed();
     env.watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT, SIGALRM});
     if (env.globals().progress.empty()) env.set_progress("auto");

@@ -87,7 +87,7 @@ PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, co
 void PreparedContainer::add_volume(Store& store, const VolumeRequest& volume) {
   RootedPath target = RootedPath::clean(volume.target);
   if (volume.kind == VolumeRequest::Kind::tmpfs) {
-    spec_.mounts.push_back(TmpfsMount{target, volume.size_bytes, volume.mode});
+    spec_.mounts.push_back(TmpfsMount{target, volume.size_bytes, volume.mode, volume.executable});
     return;
   }
   if (volume.kind == VolumeRequest::Kind::named)

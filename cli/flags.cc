@@ -234,7 +234,11 @@ void Flags::assign(const std::vector<std::string>& words) {
       set_argument_[i](words[next++]);
       ++taken;
     }
-    if (taken < argument.min) throw_error(ErrorKind::usage, "{} is missing", argument.name);
+    if (taken < argument.min) {
+      Error missing(ErrorKind::usage, argument.name + " is missing");
+      if (argument.name == "CONTEXT") missing.set_hint("for the current folder: imgb build .");
+      throw missing;
+    }
   }
   if (next < words.size()) throw_error(ErrorKind::usage, "unexpected argument {:?}", printable(words[next]));
 }

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/base/fd.h"
 #include "core/base/text.h"
 
 namespace imgb {
@@ -16,6 +17,23 @@ namespace {
 bool is_address(const std::string& text) {
   in6_addr bytes{};
   return ::inet_pton(AF_INET, text.c_str(), &bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), &bytes) == 1;
+}
+
+/// The address that others reach this host at, by which a private network reaches it too: the one that packets to the
+/// outside leave from. Nothing is sent.
+std::string own_address() {
+  Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(9);
+  ::inet_pton(AF_INET, "192.0.2.1", &address.sin_addr);  // of no network (RFC 5737)
+  socklen_t size = sizeof address;
+  char text[INET_ADDRSTRLEN];
+  if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), size) < 0 ||
+      ::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) < 0 ||
+      !::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text))
+    throw_error(ErrorKind::unsupported, "host-gateway: this host has no address that others reach it at");
+  return text;
 }
 
 std::uint64_t parse_limit(std::string_view text, std::string_view whole) {
@@ -31,7 +49,8 @@ std::pair<std::string, std::string> parse_add_host(std::string_view text) {
   std::string address(at == std::string_view::npos ? "" : text.substr(at + 1));
   if (address.size() > 2 && address.front() == '[' && address.back() == ']')
     address = address.substr(1, address.size() - 2);
-  if (at == 0 || (address != "host-gateway" && !is_address(address)))
+  if (address == "host-gateway") address = own_address();
+  if (at == 0 || !is_address(address))
     throw_error(ErrorKind::usage, "--add-host is NAME:ADDRESS, not {:?}", printable(text));
   return {std::string(text.substr(0, at)), address};
 }

@@ -159,7 +159,7 @@ RemoteFileSource::File RegistryFiles::fetch(const std::string& url, const std::o
   if (known) wanted.known = UrlValidators{known->etag, known->last_modified};
   FetchedUrl got =
       fetch_url(access_.transport, access_.settings, access_.retrier, wanted, into, &activity, std::move(stop));
-  return {got.unchanged, {got.validators.etag, got.validators.last_modified}, got.mtime_seconds, got.suggested_name};
+  return {got.unchanged, {got.validators.etag, got.validators.last_modified}, got.mtime_seconds};
 }
 
 }  // namespace imgb

@@ -231,9 +231,9 @@ VolumeRequest parse_tmpfs_flag(std::string_view text) {
       volume.size_bytes = find_size_bytes(option.substr(5));
     else if (option.starts_with("mode=") && find_octal(option.substr(5)))
       volume.mode = static_cast<std::uint32_t>(*find_octal(option.substr(5)) & 07777);
-    else if (option == "ro")
-      volume.read_only = true;
-    else if (option != "rw" && option != "noexec" && option != "exec" && option != "nosuid" && option != "nodev")
+    else if (option == "exec" || option == "noexec")
+      volume.executable = option == "exec";
+    else if (option != "rw" && option != "nosuid" && option != "nodev")
       throw_error(ErrorKind::usage, "--tmpfs {}: unknown option {:?}", printable(text), printable(option));
   }
   return volume;

@@ -23,6 +23,7 @@ struct VolumeRequest {
   bool read_only = false, make_source = false;
   std::optional<std::uint64_t> size_bytes;  ///< tmpfs
   std::uint32_t mode = 01777;               ///< tmpfs
+  bool executable = false;                  ///< tmpfs
   friend bool operator==(const VolumeRequest&, const VolumeRequest&) = default;
 };
 

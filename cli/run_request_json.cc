@@ -26,7 +26,8 @@ Json volumes_json(const std::vector<VolumeRequest>& volumes) {
                     {"read_only", v.read_only},
                     {"make_source", v.make_source},
                     {"size", optional_json(v.size_bytes)},
-                    {"mode", v.mode}});
+                    {"mode", v.mode},
+                    {"executable", v.executable}});
   return list;
 }
 
@@ -34,8 +35,8 @@ std::vector<VolumeRequest> volumes_from(const Json& list) {
   std::vector<VolumeRequest> volumes;
   for (const Json& v : list)
     volumes.push_back({static_cast<VolumeRequest::Kind>(v.at("kind").get<int>()), v.at("source"), v.at("target"),
-                       v.at("read_only"), v.at("make_source"), optional_from<std::uint64_t>(v.at("size")),
-                       v.at("mode")});
+                       v.at("read_only"), v.at("make_source"), optional_from<std::uint64_t>(v.at("size")), v.at("mode"),
+                       v.at("executable")});
   return volumes;
 }
 

@@ -25,8 +25,10 @@ sigset_t set_of(std::initializer_list<int> signals) {
 }  // namespace
 
 void prepare_process() {
+  // A closed standard output takes no result: writing there must fail, not vanish.
   for (int fd = 0; fd <= 2; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF && ::open("/dev/null", O_RDWR) < 0) ::_exit(125);
+    if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF && ::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) < 0)
+      ::_exit(125);
   std::signal(SIGPIPE, SIG_IGN);
   rlimit core{};
   if (::getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur != 0) {

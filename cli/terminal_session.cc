@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "cli/files.h"
+#include "core/base/error.h"
 
 namespace imgb {
 namespace {
@@ -43,6 +44,12 @@ bool is_readable(int fd) {
 }
 
 }  // namespace
+
+void require_terminal() {
+  if (::isatty(STDIN_FILENO) != 1)
+    throw Error(ErrorKind::usage, "-it, but standard input is no terminal")
+        .set_hint("for a pipe or a file use -i alone");
+}
 
 RawTerminal::RawTerminal(int fd) : fd_(fd) {
   termios now{};

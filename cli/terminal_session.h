@@ -8,6 +8,9 @@
 
 namespace imgb {
 
+/// For -it: keys can be passed on from a terminal only (a pipe's end could not be told to the program). Error(usage).
+void require_terminal();
+
 /// Our terminal in raw mode, as it was again when destroyed. Nothing happens where the descriptor is no terminal.
 class RawTerminal {
  public:

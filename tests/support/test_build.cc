@@ -38,7 +38,7 @@ RemoteFileSource::File FakeFiles::fetch(const std::string& url, const std::optio
   if (known && !file.etag.empty() && known->etag == file.etag) return {.unchanged = true};
   ++downloads;
   into.write(as_bytes(file.content));
-  return {.validators = {file.etag, ""}, .mtime_seconds = file.mtime_seconds, .suggested_name = file.name};
+  return {.validators = {file.etag, ""}, .mtime_seconds = file.mtime_seconds};
 }
 
 void RecordingProgress::emit(int activity, Event event) noexcept {

@@ -44,7 +44,6 @@ class FakeFiles : public RemoteFileSource {
   struct Served {
     std::string content, etag;
     std::optional<std::int64_t> mtime_seconds;
-    std::string name;
   };
   std::map<std::string, Served> files;
   int downloads = 0;

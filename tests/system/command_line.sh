@@ -21,7 +21,10 @@ imgb version --format json | python3 -c 'import json,sys; assert json.load(sys.s
 
 # A reader that goes away is no failure of ours; closed descriptors are not the store's files.
 imgb --help | head -1 >/dev/null
-imgb images >&- 2>/dev/null || true
+exits_with 1 sh -c "\"$IMGB\" images >&-"
+contains "$(cat "$work/err")" "standard output"
+exits_with 1 sh -c "\"$IMGB\" images >/dev/full"
+contains "$(cat "$work/err")" "No space left on device"
 "$IMGB" images 0<&- 1>"$work/out" 2>&-
 contains "$(cat "$work/out")" "REPOSITORY"
 
