@@ -40,15 +40,20 @@ RootedPath CopyPlanner::resolve(const RootedPath& path) const {
   });
 }
 
-void CopyPlanner::make_folders(const RootedPath& path) {
+/// For what --chmod is about; masked as mkdir does it.
+std::uint32_t CopyPlanner::folder_mode() const {
+  constexpr std::uint32_t kUmask = 022;
+  return options_.mode && options_.mode->is_octal() ? options_.mode->octal() & 0777 & ~kUmask : kPlainFolder;
+}
+
+void CopyPlanner::make_folders(const RootedPath& path, std::uint32_t mode) {
   if (path.is_root()) return;
   if (auto seen = find(path)) {
     if (!is_folder(seen->meta)) throw_error(ErrorKind::input, "mkdir {}: not a directory", printable(path.str()));
     return;
   }
-  make_folders(path.parent());
-  FileMeta meta{.type = FileType::directory, .mode = 0755, .mtime = options_.now};
-  if (options_.mode && options_.mode->is_octal()) meta.mode = options_.mode->octal() & 0777;
+  make_folders(path.parent(), mode);
+  FileMeta meta{.type = FileType::directory, .mode = mode, .mtime = options_.now};
   if (options_.owner) std::tie(meta.uid, meta.gid) = *options_.owner;
   plan_.insert_or_assign(path, PlannedEntry{.meta = std::move(meta), .fresh = true});
 }
@@ -67,7 +72,7 @@ FileMeta CopyPlanner::dressed(const FileMeta& meta) const {
 
 RootedPath CopyPlanner::file_target(std::string_view name, const CopyDestination& to) {
   RootedPath at = resolve(to.path);
-  make_folders(to.folder ? at : at.parent());
+  make_folders(to.folder ? at : at.parent(), folder_mode());
   auto seen = find(at);
   return at.is_root() || (seen && is_folder(seen->meta)) ? at.child(name) : at;
 }
@@ -93,7 +98,7 @@ void CopyPlanner::place(const CopyItem& item, std::size_t input, const CopyDesti
   if (auto seen = find(into); seen && !is_folder(seen->meta)) {
     throw_error(ErrorKind::input, "cannot copy to non-directory: {}", printable(into.str()));
   }
-  make_folders(into);
+  make_folders(into, folder_mode());
   place_content(item, input, into);
   if (item.parents || into.is_root()) return;
   // The destination keeps mode and owner, and takes the time of the folder whose content it got.
@@ -152,7 +157,7 @@ void CopyPlanner::forget_below(const RootedPath& path) {
 void CopyPlanner::place_archive(const Toc& archive, std::size_t input, const CopyDestination& to) {
   ++items_;
   RootedPath into = resolve(to.path);
-  make_folders(into);
+  make_folders(into, kPlainFolder);  // --chmod says nothing about archives
   for (const TocEntry& entry : archive) extract(entry, input, into);
 }
 
@@ -161,7 +166,7 @@ void CopyPlanner::extract(const TocEntry& entry, std::size_t input, const Rooted
   if (entry.path.is_root()) return;  // the destination folder itself stays as it is
   RootedPath wanted = into.join(entry.path.relative());
   RootedPath parent = resolve(wanted.parent());
-  make_folders(parent);
+  make_folders(parent, kPlainFolder);
   RootedPath at = parent.child(wanted.name());
   PlannedEntry planned{.meta = entry.meta, .input = input};
   if (options_.owner) std::tie(planned.meta.uid, planned.meta.gid) = *options_.owner;

@@ -56,7 +56,7 @@ class CopyPlanner {
   /// Extracts an archive into the destination, which is always a folder. --chmod does not apply.
   void place_archive(const Toc& archive, std::size_t input, const CopyDestination& to);
   /// mkdir -p with the mode 0755 and the owner of the options: WORKDIR.
-  void place_folder(const RootedPath& path) { make_folders(resolve(path)); }
+  void place_folder(const RootedPath& path) { make_folders(resolve(path), folder_mode()); }
 
   CopyPlan take();
 
@@ -68,7 +68,9 @@ class CopyPlanner {
   std::optional<Seen> find(const RootedPath& path) const;
   bool in_fresh_folder(const RootedPath& path) const;
   RootedPath resolve(const RootedPath& path) const;
-  void make_folders(const RootedPath& path);
+  static constexpr std::uint32_t kPlainFolder = 0755;
+  std::uint32_t folder_mode() const;
+  void make_folders(const RootedPath& path, std::uint32_t mode);
   RootedPath file_target(std::string_view name, const CopyDestination& to);
   void put_file(const RootedPath& at, PlannedEntry entry);
   void place_content(const CopyItem& item, std::size_t input, const RootedPath& into);

@@ -91,7 +91,9 @@ void set(OutputSpec& spec, std::string_view key, const std::string& value) {
   }
 }
 
-void check(const OutputSpec& spec) {
+void complete(OutputSpec& spec) {
+  bool is_archive = spec.archive && spec.type != OutputSpec::Type::image && spec.type != OutputSpec::Type::local;
+  if (spec.dest.empty() && is_archive) spec.dest = "-";
   if (spec.dest.empty() && spec.type != OutputSpec::Type::image) {
     throw_error(ErrorKind::usage, "--output: dest is missing");
   }
@@ -124,7 +126,7 @@ OutputSpec parse_output(std::string_view text) {
     set(spec, key, field.substr(equals + 1));
   }
   if (!has_type) throw_error(ErrorKind::usage, "--output: type is missing");
-  check(spec);
+  complete(spec);
   return spec;
 }
 

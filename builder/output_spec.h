@@ -15,7 +15,7 @@ namespace imgb {
 struct OutputSpec {
   enum class Type { image, oci, docker, tar, local };
   Type type = Type::image;
-  std::filesystem::path dest;              ///< "-" is stdout; empty for `image`.
+  std::filesystem::path dest;              ///< "-" is stdout, where an archive goes without dest; empty for `image`.
   bool archive = true;                     ///< oci, docker: a tar; false (tar=false): a folder.
   std::vector<Reference> names;            ///< name=
   std::optional<Compression> compression;  ///< Unset: layers stay as they are.

@@ -88,7 +88,7 @@ void BuildFlags::describe(Flags& flags) {
   flags.list(secrets, "secret", "id=ID[,src=FILE|,env=NAME]", "A secret for RUN --mount=type=secret");
   flags.text(security, "security", "KIND", "Of RUN steps: standard (user namespace) or compat (as Docker)");
   flags.size(shm_size, "shm-size", "Size of /dev/shm in RUN steps");
-  flags.list(ssh, "ssh", "default|ID[=SOCKET]", "An agent for RUN --mount=type=ssh");
+  flags.list(ssh, "ssh", "default|ID[=SOCKET|=KEY,...]", "An agent, or keys, for RUN --mount=type=ssh");
   flags.list(tags, "t,tag", "NAME", "Name of the result").completes = Completes::image;
   flags.text(target, "target", "STAGE", "Build this stage; the last one otherwise");
   flags.list(ulimits, "ulimit", "NAME=SOFT[:HARD]", "A resource limit of RUN steps");
@@ -125,9 +125,12 @@ SecretFlag parse_secret_flag(std::string_view text, const std::vector<std::strin
 
 SshFlag parse_ssh_flag(std::string_view text) {
   std::size_t equals = text.find('=');
-  if (text.empty() || equals == 0) throw_error(ErrorKind::usage, "--ssh is default or ID=SOCKET");
-  return {std::string(text.substr(0, equals)),
-          std::string(equals == std::string_view::npos ? "" : text.substr(equals + 1))};
+  if (text.empty() || equals == 0) throw_error(ErrorKind::usage, "--ssh is default or ID=SOCKET or ID=KEY,...");
+  SshFlag flag{std::string(text.substr(0, equals)), {}};
+  if (equals == std::string_view::npos) return flag;
+  for (std::string_view path : split(text.substr(equals + 1), ','))
+    if (!path.empty()) flag.paths.emplace_back(path);
+  return flag;
 }
 
 std::pair<std::string, std::string> parse_annotation_flag(std::string_view text) {
@@ -167,7 +170,7 @@ BuildRequest make_build_request(const BuildFlags& flags, const std::vector<std::
     else
       throw_error(ErrorKind::usage, "--allow is network.host or security.insecure, not {:?}", printable(text));
   }
-  for (const std::string& text : flags.add_hosts) request.extra_hosts.push_back(parse_add_host(text));
+  for (const std::string& text : flags.add_hosts) request.extra_hosts.push_back(resolve_gateway(parse_add_host(text)));
   request.limits.memory_bytes = flags.memory;
   request.limits.shm_bytes = flags.shm_size;
   if (flags.cpus) request.limits.cpus = parse_cpus(*flags.cpus);

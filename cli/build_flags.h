@@ -35,9 +35,10 @@ struct SecretFlag {
 SecretFlag parse_secret_flag(std::string_view text, const std::vector<std::string>& environment);
 
 struct SshFlag {
-  std::string id, path;  ///< Path of an agent's socket; "" for SSH_AUTH_SOCK.
+  std::string id;
+  std::vector<std::string> paths;  ///< One agent's socket, or files of keys; none: SSH_AUTH_SOCK.
 };
-SshFlag parse_ssh_flag(std::string_view text);  ///< "default", "id=path"
+SshFlag parse_ssh_flag(std::string_view text);  ///< "default", "id=socket", "id=key,key"
 
 /// "k=v", "manifest:k=v" and "manifest[linux/amd64]:k=v" set k; what is for an index is Error(usage): there is none.
 std::pair<std::string, std::string> parse_annotation_flag(std::string_view text);

@@ -229,18 +229,24 @@ void BuildInputs::open_secrets(const BuildFlags& flags, BuildRequest& request) {
 void BuildInputs::open_agents(const BuildFlags& flags, BuildRequest& request) {
   for (const std::string& text : flags.ssh) {
     SshFlag agent = parse_ssh_flag(text);
-    if (agent.path.empty()) agent.path = environment("SSH_AUTH_SOCK");
-    if (agent.path.empty())
+    if (agent.paths.empty()) agent.paths.push_back(environment("SSH_AUTH_SOCK"));
+    if (agent.paths[0].empty())
       throw Error(ErrorKind::input, fmt::format("--ssh {}: SSH_AUTH_SOCK is not set", printable(text)))
-          .set_hint("start ssh-agent and add your key with ssh-add");
-    Fd socket(::open(agent.path.c_str(), O_PATH | O_CLOEXEC));
+          .set_hint("start ssh-agent and add your key with ssh-add, or name the key: --ssh " + agent.id + "=FILE");
+    Fd socket(::open(agent.paths[0].c_str(), O_PATH | O_CLOEXEC));
     struct stat info {};
     if (!socket || ::fstat(socket.get(), &info) != 0) throw_errno("--ssh {}", text);
-    if (!S_ISSOCK(info.st_mode))
-      throw Error(ErrorKind::unsupported, fmt::format("--ssh {}: {} is no socket of an agent", agent.id, agent.path))
-          .set_hint("add the key to ssh-agent with ssh-add and use --ssh " + agent.id);
+    if (!S_ISSOCK(info.st_mode)) socket = serve_keys(agent);
     request.ssh_agents.insert_or_assign(agent.id, std::move(socket));
   }
+}
+
+Fd BuildInputs::serve_keys(const SshFlag& flag) {
+  constexpr std::uint64_t kMaxKeyBytes = 100 * 1024;
+  std::vector<SshKey> keys;
+  for (const std::string& path : flag.paths) keys.push_back(SshKey::parse(read_user_file(path, kMaxKeyBytes), path));
+  agents_.emplace_back(std::move(keys));
+  return agents_.back().socket().duplicate();
 }
 
 }  // namespace imgb

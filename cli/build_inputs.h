@@ -8,11 +8,13 @@
 #include "builder/build.h"
 #include "cli/build_flags.h"
 #include "cli/image_source.h"
+#include "sandbox/key_agent.h"
 
 namespace imgb {
 
 /// Opens what the flags name and puts it into the request: the context, the Dockerfile and its ignore file
-/// (dockerfile.md 4), named contexts, secrets and agents. Owns the image sources of oci-layout contexts: keep it while
+/// (dockerfile.md 4), named contexts, secrets and agents. Owns the image sources of oci-layout contexts and the
+/// agents that serve key files: keep it while
 /// the request is used. Errors: not_found, input, usage, unsupported, system.
 class BuildInputs {
  public:
@@ -33,11 +35,13 @@ class BuildInputs {
   NamedContext open_layout(const std::string& source);
   void open_secrets(const BuildFlags& flags, BuildRequest& request);
   void open_agents(const BuildFlags& flags, BuildRequest& request);
+  Fd serve_keys(const SshFlag& flag);
 
   Store& store_;
   SnapshotStore& snapshots_;
   std::stop_token stop_;
   std::vector<std::unique_ptr<Layout>> layouts_;
+  std::vector<KeyAgent> agents_;
 };
 
 }  // namespace imgb

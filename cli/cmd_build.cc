@@ -51,6 +51,8 @@ class Build : public Verb {
   int run(CliEnv& env) override {
     enter_user_namespace_if_needed();
     if (flags_.quiet) env.set_progress("quiet");
+    if (flags_.on_error == "shell" && ::isatty(STDIN_FILENO) != 1)
+      throw Error(ErrorKind::usage, "--on-error=shell: standard input is no terminal for a shell");
     names_ = parse_tags(flags_.tags);
     BuildRequest request = make_build_request(flags_, environment_list());
     std::vector<OutputSpec> outputs = parse_outputs(request);

@@ -49,10 +49,14 @@ std::pair<std::string, std::string> parse_add_host(std::string_view text) {
   std::string address(at == std::string_view::npos ? "" : text.substr(at + 1));
   if (address.size() > 2 && address.front() == '[' && address.back() == ']')
     address = address.substr(1, address.size() - 2);
-  if (address == "host-gateway") address = own_address();
-  if (at == 0 || !is_address(address))
+  if (at == 0 || (address != "host-gateway" && !is_address(address)))
     throw_error(ErrorKind::usage, "--add-host is NAME:ADDRESS, not {:?}", printable(text));
   return {std::string(text.substr(0, at)), address};
+}
+
+std::pair<std::string, std::string> resolve_gateway(std::pair<std::string, std::string> host) {
+  if (host.second == "host-gateway") host.second = own_address();
+  return host;
 }
 
 Limits::Rlimit parse_ulimit(std::string_view text) {

@@ -11,11 +11,13 @@ namespace imgb {
 // Values of flags that `build` and `run` share. Errors: Error(usage) that names the flag.
 
 std::pair<std::string, std::string> parse_add_host(std::string_view text);  ///< "name:address" or "name=address"
-Limits::Rlimit parse_ulimit(std::string_view text);                         ///< "nofile=1024:2048"
-NetworkMode parse_network(std::string_view text);                           ///< default, host, none
-Security parse_security(std::string_view text);                             ///< standard, compat
-double parse_cpus(std::string_view text);                                   ///< "1.5"
-int parse_signal(std::string_view text);                                    ///< "SIGTERM", "term", "15"
-std::vector<std::string> environment_list();                                ///< This process's, "K=V" each.
+/// "host-gateway" becomes this host's address, as others and private networks see it. Error(unsupported): it has none.
+std::pair<std::string, std::string> resolve_gateway(std::pair<std::string, std::string> host);
+Limits::Rlimit parse_ulimit(std::string_view text);  ///< "nofile=1024:2048"
+NetworkMode parse_network(std::string_view text);    ///< default, host, none
+Security parse_security(std::string_view text);      ///< standard, compat
+double parse_cpus(std::string_view text);            ///< "1.5"
+int parse_signal(std::string_view text);             ///< "SIGTERM", "term", "15"
+std::vector<std::string> environment_list();         ///< This process's, "K=V" each.
 
 }  // namespace imgb

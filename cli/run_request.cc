@@ -267,7 +267,7 @@ RunRequest make_run_request(const RunFlags& flags, const std::vector<std::string
   request.network = parse_network(flags.network);
   for (const std::string& text : flags.ports)
     for (PortForward& port : parse_port_forwards(text)) request.ports.push_back(std::move(port));
-  for (const std::string& text : flags.add_hosts) request.extra_hosts.push_back(parse_add_host(text));
+  for (const std::string& text : flags.add_hosts) request.extra_hosts.push_back(resolve_gateway(parse_add_host(text)));
   request.dns = flags.dns;
   request.limits = limits_of(flags);
   return request;

@@ -16,6 +16,7 @@
 #include "core/base/process.h"
 #include "core/base/text.h"
 #include "sandbox/control.h"
+#include "sandbox/memory_folder.h"
 #include "sandbox/spawner.h"
 #include "sandbox/stub/wire.h"
 
@@ -27,17 +28,6 @@ constexpr std::chrono::seconds kStartLimit{10};
 constexpr std::chrono::seconds kPastaLimit{3};
 constexpr std::size_t kMaxAnswerBytes = 4096;
 constexpr const char *kAddress = "10.0.2.100", *kGateway = "10.0.2.2", *kResolver = "10.0.2.3";
-
-/// A folder in memory without a name: for a socket that two processes meet at by descriptors alone.
-Fd make_unnamed_folder() {
-  Fd context(::fsopen("tmpfs", FSOPEN_CLOEXEC));
-  if (!context || ::fsconfig(context.get(), FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
-      ::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0)
-    throw_errno("a folder in memory");
-  Fd folder(::fsmount(context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
-  if (!folder) throw_errno("a folder in memory");
-  return folder;
-}
 
 Fd make_network_namespace(int user_namespace) {
   SocketPair sockets = make_control_sockets();
@@ -89,7 +79,7 @@ struct PrivateNetwork::State {
 bool PrivateNetwork::State::start_slirp(const std::string& program, int user_namespace, bool confined) {
   Pipe ready = make_pipe();
   lifeline = make_pipe();
-  api_folder = make_unnamed_folder();
+  api_folder = make_memory_folder();
   Spawn spawn;
   spawn.argv = {program,        "--configure", "--mtu=65520",      "--disable-host-loopback",
                 "--ready-fd=3", "--exit-fd=6", "--netns-type=path"};

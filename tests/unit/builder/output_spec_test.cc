@@ -30,10 +30,10 @@ TEST(OutputSpec, LongForm) {
 }
 
 TEST(OutputSpec, RefusesWhatItDoesNotKnow) {
-  for (const char* bad :
-       {"", "type=", "type=zip,dest=x", "type=oci", "type=local,dest=-", "type=tar,dest=x,comprssion=gzip",
-        "type=oci,dest=x,compression=xz", "type=oci,dest=x,compression=zstd,oci-mediatypes=false",
-        "type=oci,dest=-,tar=false", "dest=x,name=y", "type=oci,\"dest=x"}) {
+  for (const char* bad : {"", "type=", "type=zip,dest=x", "type=oci,tar=false", "type=local", "type=local,dest=-",
+                          "type=tar,dest=x,comprssion=gzip", "type=oci,dest=x,compression=xz",
+                          "type=oci,dest=x,compression=zstd,oci-mediatypes=false", "type=oci,dest=-,tar=false",
+                          "dest=x,name=y", "type=oci,\"dest=x"}) {
     EXPECT_THROW(parse_output(bad), Error) << bad;
   }
 }

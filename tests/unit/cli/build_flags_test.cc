@@ -24,11 +24,13 @@ TEST(SecretFlag, NamesItsSource) {
     EXPECT_THROW(parse_secret_flag(bad, {}), Error) << bad;
 }
 
-TEST(SshFlag, IsAnIdAndPerhapsASocket) {
-  EXPECT_EQ(parse_ssh_flag("default").path, "");
+TEST(SshFlag, IsAnIdAndPerhapsASocketOrKeys) {
+  EXPECT_TRUE(parse_ssh_flag("default").paths.empty());
   EXPECT_EQ(parse_ssh_flag("k=/s").id, "k");
-  EXPECT_EQ(parse_ssh_flag("k=/s").path, "/s");
+  EXPECT_EQ(parse_ssh_flag("k=/s").paths, std::vector<std::string>{"/s"});
+  EXPECT_EQ(parse_ssh_flag("k=/a,/b").paths, (std::vector<std::string>{"/a", "/b"}));
   EXPECT_THROW(parse_ssh_flag(""), Error);
+  EXPECT_THROW(parse_ssh_flag("=/s"), Error);
 }
 
 TEST(AnnotationFlag, IsForTheManifestUnlessItSaysOtherwise) {
