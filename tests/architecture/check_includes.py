@@ -27,7 +27,7 @@ WRAPPED = {
     r"curl/.*": ["registry"],
     r"sqlite3\.h": ["core/store"],
     r"seccomp\.h": ["sandbox", "layerfs"],
-    r"openssl/.*": ["core/base", "registry"],
+    r"openssl/.*": ["core/base", "registry", "sandbox"],
     r"libisofs/.*": ["isogen"],
     r"toml\+\+/.*": ["registry"],
 }
