@@ -11,8 +11,19 @@
 namespace imgb {
 namespace {
 
-[[noreturn]] void throw_not_found(const RootedPath& path) {
-  throw_error(ErrorKind::not_found, "failed to calculate checksum: {}: not found", go_quote(path.str()));
+[[noreturn]] void throw_not_found(const CopyTree& tree, const RootedPath& path) {
+  Error missing(ErrorKind::not_found, fmt::format("failed to calculate checksum: {}: not found", go_quote(path.str())));
+  RootedPath folder = path.is_root() ? path : resolve_links(tree, path.parent());
+  auto there = tree.find(folder);
+  if (folder.is_root() || (there && there->node.meta.type == FileType::directory)) {
+    std::vector<std::string> names;
+    for (const auto& entry : tree.children(folder))
+      if (!entry.only_parent) names.emplace_back(entry.node.path.name());
+    auto same = std::ranges::find_if(names, [&](const auto& name) { return iequals_ascii(name, path.name()); });
+    auto nearest = same != names.end() ? std::optional(*same) : find_nearest(path.name(), names);
+    if (nearest) missing.set_hint("did you mean " + printable(folder.child(*nearest).relative()) + "?");
+  }
+  throw missing;
 }
 
 /// Splits a pattern at its first component with a wildcard: the literal part and the components after it.
@@ -51,7 +62,7 @@ std::optional<CopyItem> make_item(const CopyTree& tree, const RootedPath& as_wri
                                   const std::stop_token& stop) {
   RootedPath root = resolve_links(tree, as_written);
   auto entry = tree.find(root);
-  if (!entry) throw_not_found(as_written);
+  if (!entry) throw_not_found(tree, as_written);
   CopyItem item{std::string(as_written.name()), root, {}, false};
   bool folder = entry->node.meta.type == FileType::directory;
   // dockerfile.md 3.3 "--exclude": a source that is itself a file is tested by its name.
@@ -80,13 +91,13 @@ std::vector<CopyItem> select_with_parents(const CopyTree& tree, std::string_view
   for (const auto& as_written : roots) {
     RootedPath root = resolve_links(tree, as_written);
     auto entry = tree.find(root);
-    if (!entry || entry->node.meta.type != FileType::directory) throw_not_found(as_written);
+    if (!entry || entry->node.meta.type != FileType::directory) throw_not_found(tree, as_written);
     CopyItem item{std::string(root.name()), root, {std::move(entry->node)}, true};
     IgnoreMatcher include(kept_path.is_root() ? std::vector<std::string>{"**"}
                                               : std::vector<std::string>{std::string(kept_path.relative())});
     walk_below(tree, root, &include, exclude, stop, item.nodes);
     if (item.nodes.size() == 1 && !has_wildcard(kept_path.str()))
-      throw_not_found(as_written.join(kept_path.relative()));
+      throw_not_found(tree, as_written.join(kept_path.relative()));
     if (item.nodes.size() > 1) items.push_back(std::move(item));
   }
   return items;

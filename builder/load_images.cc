@@ -41,6 +41,8 @@ std::vector<std::string> strings_of(const nlohmann::json& value) {
 std::vector<DockerEntry> parse_docker_manifest(const std::string& text) {
   std::vector<DockerEntry> entries;
   nlohmann::json json = parse_json(text, kMaxManifestBytes, "manifest.json");
+  if (!json.is_array())
+    throw_error(ErrorKind::input, "this is no image archive: manifest.json is no list of images as docker save writes");
   try {
     for (const auto& item : json)
       entries.push_back({item.at("Config").get<std::string>(), strings_of(item.at("Layers")),
@@ -87,7 +89,9 @@ class Loader {
       if (same == images.end())
         images.push_back(std::move(image));
       else
-        same->names.insert(same->names.end(), image.names.begin(), image.names.end());
+        std::ranges::copy_if(image.names, std::back_inserter(same->names), [&](const Reference& name) {
+          return std::ranges::find(same->names, name) == same->names.end();
+        });
     }
     copy_blobs();
     return images;

@@ -198,18 +198,25 @@ class Planner {
     } catch (Error& e) {
       if (e.kind() == ErrorKind::cancelled) throw;
       activity.failed(e.what());
-      e.add_frame(fmt::format("failed to resolve source metadata for {}", image.name.familiar()));
+      e.add_frame(fmt::format("failed to resolve source metadata for {}{}", image.name.familiar(),
+                              nearest_stage(image.name.familiar())));
       if (e.kind() == ErrorKind::not_found) add_nearest_name(e, image.name.familiar());
       throw DockerfileError(e, wanted.lines.first ? file_.source : nullptr, {SourceLocation{wanted.lines}});
     }
   }
+  /// For `--from=biuld`, which nobody may be there to say that there is no such image.
+  std::string nearest_stage(std::string_view name) const {
+    std::vector<std::string> stages;
+    for (const Stage& stage : file_.stages)
+      if (!stage.name.empty()) stages.push_back(stage.name);
+    auto nearest = find_nearest(name.substr(0, name.find_first_of(":@")), stages);
+    return nearest ? fmt::format(" (did you mean the stage {}?)", *nearest) : "";
+  }
+
   void add_nearest_name(Error& e, const std::string& name) const {
     std::vector<std::string> known{"alpine", "busybox", "debian",  "ubuntu", "python",   "node",
                                    "golang", "rust",    "nginx",   "redis",  "postgres", "mysql",
                                    "fedora", "scratch", "openjdk", "ruby",   "php",      "httpd"};
-    for (const Stage& stage : file_.stages) {
-      if (!stage.name.empty()) known.push_back(stage.name);
-    }
     std::string bare = name.substr(0, name.find_first_of(":@"));
     if (auto nearest = find_nearest(bare, known)) e.set_hint(fmt::format("did you mean {}?", *nearest));
   }

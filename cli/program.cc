@@ -57,7 +57,15 @@ int run_verb(const Typed& typed, Globals globals, std::optional<CliEnv>& env) {
   Flags flags;
   verb->describe(flags);
   globals.describe(flags);
-  auto parsed = in_context([&] { return typed.name; }, [&] { return flags.parse(typed.words); });
+  auto parsed = in_context([&] { return typed.name; },
+                           [&] {
+                             try {
+                               return flags.parse(typed.words);
+                             } catch (Error& e) {
+                               e.set_hint("see imgb " + typed.name + " --help");
+                               throw;
+                             }
+                           });
   env.emplace(std::move(globals));
   if (parsed == Flags::Parsed::help) {
     env->print(render_verb_help(typed.name, *typed.command, flags));

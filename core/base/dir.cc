@@ -112,8 +112,12 @@ Dir Dir::make_host(const std::filesystem::path& path, std::uint32_t mode) {
   const std::string& text = path.native();
   for (std::size_t end = text.find('/', 1);; end = text.find('/', end + 1)) {
     std::string prefix = text.substr(0, end);
-    // Anything but a missing parent shows again, and more clearly, when the folder is opened.
-    if (!prefix.empty()) ::mkdir(prefix.c_str(), mode);
+    int error = prefix.empty() || ::mkdir(prefix.c_str(), mode) == 0 ? 0 : errno;
+    // Other failures show again, and more clearly, when the folder is opened.
+    if (error == EACCES || error == EROFS || error == EPERM) {
+      struct stat info {};
+      if (::stat(prefix.c_str(), &info) != 0) throw SystemError(error, "create folder " + prefix);
+    }
     if (end == std::string::npos) return open_host(path);
   }
 }

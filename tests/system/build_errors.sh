@@ -20,6 +20,26 @@ contains "$(cat "$work/err")" "did you mean RUN?"
 printf 'FROM base:1\nCOPY nothing /\n' >Dockerfile
 exits_with 1 imgb build .
 contains "$(cat "$work/err")" "Dockerfile:2"
+touch requirements.txt App.py
+printf 'FROM base:1\nCOPY requirement.txt /\n' >Dockerfile
+exits_with 1 imgb build .
+contains "$(cat "$work/err")" "did you mean requirements.txt?"
+printf 'FROM base:1\nCOPY app.py /\n' >Dockerfile
+exits_with 1 imgb build .
+contains "$(cat "$work/err")" "did you mean App.py?"
+printf 'FROM base:1 AS build\nFROM base:1\nCOPY --from=biuld /x /\n' >Dockerfile
+exits_with 1 imgb build --pull=never .
+contains "$(cat "$work/err")" "did you mean"
+contains "$(cat "$work/err")" "build?"
+# Every instruction, one letter short.
+for word in FRM CPY AD EN AR LABL EXPOS USR VOLUM WORKDI STOPSIGNA SHEL CM ENTRYPOIN HEALTHCHEC ONBUIL MAINTAINE; do
+  printf 'FROM base:1\n%s x\n' "$word" >Dockerfile
+  exits_with 1 imgb build .
+  contains "$(cat "$work/err")" "did you mean"
+done
+printf 'FROM base:1\nAGR x\n' >Dockerfile
+exits_with 1 imgb build .
+contains "$(cat "$work/err")" "did you mean ARG?"
 printf 'FROM base:1 AS first\n' >Dockerfile
 exits_with 1 imgb build --target frist .
 contains "$(cat "$work/err")" "first"
@@ -41,3 +61,17 @@ assert any(e["event"] == "log" and e["text"] == "line\n" for e in events), event
 PY
 contains "$(imgb build --progress=plain . 2>&1)" "CACHED"
 equal "$(imgb build -q . 2>&1 | wc -l)" 1 "-q prints the id alone"
+
+# Places that cannot be written, and full ones.
+if [[ $(id -u) == 0 ]]; then
+  chmod 755 "$work"
+  exits_with 1 setpriv --reuid 65534 --regid 65534 --clear-groups "$IMGB" --root "$work/none/store" images
+  contains "$(cat "$work/err")" "create folder $work/none: Permission denied"
+  mkdir "$work/small"
+  if mount -t tmpfs -o size=600k none "$work/small" 2>/dev/null; then
+    exits_with 1 imgb --root "$work/small/store" build "$work/base"
+    umount "$work/small"
+    contains "$(cat "$work/err")" "No space left on device"
+    contains "$(cat "$work/err")" "imgb prune"
+  fi
+fi

@@ -37,3 +37,11 @@ load_into_new_store -i "$work/docker.tar.gz"
 skopeo copy -q "oci:$work/oci" "docker-archive:$work/old.tar:old:1"
 load_into_new_store -i "$work/old.tar"
 equal "$(imgb --root "$work/new" images --format '{{.Repository}}:{{.Tag}}')" "old:1" "name in manifest.json"
+
+# What docker save of version 25 and later writes has each name twice: said once.
+imgb save -o "$work/names.tar" second:tag
+equal "$(imgb --root "$work/again" load -q -i "$work/names.tar" | sort | uniq -d)" "" "each name once"
+mkdir "$work/no-images"
+echo '{"layers": []}' >"$work/no-images/manifest.json"
+exits_with 1 imgb load -i "$work/no-images"
+contains "$(cat "$work/err")" "this is no image archive"
