@@ -7,8 +7,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <utility>
 
 #include "core/base/error.h"
 
@@ -47,7 +49,11 @@ SignalWatch::SignalWatch(std::initializer_list<int> signals) {
 }
 
 void SignalWatch::forward(std::function<void(int)> on_signal) {
-  forward_.with([&](auto& to) { to = std::move(on_signal); });
+  forward_.with([&](Forward& forward) {
+    forward.to = std::move(on_signal);
+    if (!forward.to) return;
+    for (int number : std::exchange(forward.early, {})) forward.to(number);
+  });
 }
 
 void SignalWatch::watch() {
@@ -62,9 +68,12 @@ void SignalWatch::watch() {
 }
 
 void SignalWatch::take(int number) {
-  bool forwarded = forward_.with([&](auto& to) {
-    if (to) to(number);
-    return static_cast<bool>(to);
+  bool forwarded = forward_.with([&](Forward& forward) {
+    if (forward.to)
+      forward.to(number);
+    else if (std::ranges::find(forward.early, number) == forward.early.end())
+      forward.early.push_back(number);
+    return static_cast<bool>(forward.to);
   });
   if (forwarded || (number != SIGINT && number != SIGTERM && number != SIGHUP && number != SIGQUIT)) return;
   int none = 0;

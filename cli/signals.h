@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <stop_token>
 #include <thread>
+#include <vector>
 
 #include "core/base/fd.h"
 #include "core/base/task.h"
@@ -23,15 +24,20 @@ class SignalWatch {
   ~SignalWatch();
   std::stop_token token() const { return stop_.get_token(); }
   int first_signal() const { return first_; }  ///< That requested stop; 0: none came.
-  /// From now on signals are given to `on_signal`, on the watching thread, instead; null: as before.
+  /// From now on signals are given to `on_signal`, on the watching thread, instead; null: as before. Those that came
+  /// earlier are given to it at once, so that none is lost while a program is started.
   void forward(std::function<void(int)> on_signal);
 
  private:
   void watch();
   void take(int number);
 
+  struct Forward {
+    std::function<void(int)> to;
+    std::vector<int> early;  ///< Came while there was nobody to give them to; each number once.
+  };
   std::stop_source stop_;
-  Guarded<std::function<void(int)>> forward_;
+  Guarded<Forward> forward_;
   std::atomic<int> first_ = 0;
   Fd signals_, quit_;
   std::jthread thread_;

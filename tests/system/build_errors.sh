@@ -72,6 +72,6 @@ if [[ $(id -u) == 0 ]]; then
     exits_with 1 imgb --root "$work/small/store" build "$work/base"
     umount "$work/small"
     contains "$(cat "$work/err")" "No space left on device"
-    contains "$(cat "$work/err")" "imgb prune"
+    contains "$(cat "$work/err")" "imgb prune frees"
   fi
 fi
