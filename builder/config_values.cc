@@ -27,11 +27,7 @@ std::string upper_ascii(std::string_view text) {
 
 bool is_real_time(std::string_view name) {
   std::string_view offset;
-  if (name.starts_with("RTMIN+")) {
-    offset = name.substr(6);
-  } else if (name.starts_with("RTMAX-")) {
-    offset = name.substr(6);
-  }
+  if (name.starts_with("RTMIN+") || name.starts_with("RTMAX-")) offset = name.substr(6);
   auto number = find_unsigned(offset);
   return number && *number >= 1 && *number <= kLastRealTimeOffset;
 }

@@ -20,11 +20,10 @@ std::string clean_path(std::string_view text) {
   std::vector<std::string_view> parts;
   for (std::string_view part : split(text, '/')) {
     if (part.empty() || part == ".") continue;
-    if (part != "..") {
-      parts.push_back(part);
-    } else if (!parts.empty() && parts.back() != "..") {
+    bool leaves = part == "..";
+    if (leaves && !parts.empty() && parts.back() != "..") {
       parts.pop_back();
-    } else if (!rooted) {
+    } else if (!leaves || !rooted) {
       parts.push_back(part);
     }
   }

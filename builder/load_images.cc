@@ -152,7 +152,8 @@ class Loader {
     if (!writer) return;
     std::uint64_t already = writer->size_bytes();
     std::vector<std::byte> buffer(kStreamBufferBytes);
-    for (std::uint64_t done = 0; std::size_t got = content.read(buffer);) {
+    std::uint64_t done = 0;
+    while (std::size_t got = content.read(buffer)) {
       throw_if_stopped(stop_);
       auto bytes = std::span<const std::byte>(buffer).first(got);
       if (done + got > already) writer->write(bytes.subspan(done < already ? already - done : 0));

@@ -118,8 +118,9 @@ std::optional<TocEntry> admit(TarEntry&& from) {
   }
   if (from.type == '2' && (from.link_name.empty() || from.link_name.size() >= 4096))
     refuse(name, "a symlink without a target, or with one longer than 4095 bytes");
+  std::uint64_t data_offset = from.data_offset;
   entry.meta = meta_of(std::move(from));
-  if (entry.meta.type == FileType::regular) entry.data_offset = from.data_offset;
+  if (entry.meta.type == FileType::regular) entry.data_offset = data_offset;
   return entry;
 }
 

@@ -135,7 +135,7 @@ LayerTree::Place LayerTree::place(TocEntry entry) {
   entry.path = path_of(parent).child(name);
   place.path = entry.path;
   if (entry.kind == Kind::file && entry.meta.type == FileType::directory) {
-    place_folder(place, parent, std::move(entry));
+    place_folder(place, parent, entry);
   } else {
     place_other(place, parent, std::move(entry));
   }
@@ -150,7 +150,7 @@ void LayerTree::place_removed(Id parent, std::string_view name) {
   if (node.shape == Shape::gone) node.removed = true;
 }
 
-void LayerTree::place_folder(Place& place, Id parent, TocEntry entry) {
+void LayerTree::place_folder(Place& place, Id parent, const TocEntry& entry) {
   Id id = find_child(parent, entry.path.name());
   if (id != kNone && nodes_[id].shape == Shape::gone) {
     nodes_[id].shape = Shape::folder;

@@ -93,7 +93,7 @@ class LayerTree {
   void unlink(Id id);
   void leave_group(Id id);
   void place_removed(Id parent, std::string_view name);
-  void place_folder(Place& place, Id parent, TocEntry entry);
+  void place_folder(Place& place, Id parent, const TocEntry& entry);
   void place_other(Place& place, Id parent, TocEntry entry);
   Id target_of(TocEntry& link, Id parent);
   void join_group(Id id, Id target, TocEntry& link);

@@ -1,5 +1,7 @@
 #include "layerfs/snapshot_names.h"
 
+#include <fmt/core.h>
+
 #include "core/base/text.h"
 
 namespace imgb {

@@ -32,7 +32,7 @@ std::string_view pool_of(std::string_view bytes, std::size_t count) {
 
 Toc::Toc() : Toc(std::vector<TocEntry>{}) {}
 
-Toc::Toc(std::vector<TocEntry> entries) {
+Toc::Toc(const std::vector<TocEntry>& entries) {
   TocBuilder builder;
   for (const TocEntry& entry : entries) builder.add(entry);
   *this = builder.finish();

@@ -52,7 +52,7 @@ class Toc {
  public:
   Toc();
   /// Sorts. Error(internal) when two entries have one path and kind.
-  explicit Toc(std::vector<TocEntry> entries);
+  explicit Toc(const std::vector<TocEntry>& entries);
 
   std::size_t size() const { return count_; }
   bool empty() const { return count_ == 0; }

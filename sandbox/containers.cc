@@ -150,7 +150,7 @@ FileLock lock_or_refuse(const Dir& home, std::string_view id) {
 
 }  // namespace
 
-ContainerOwner::ContainerOwner(const Containers& containers, std::string id) {
+ContainerOwner::ContainerOwner(const Containers& containers, const std::string& id) {
   Dir home = containers.folder_of(id);
   FileLock lock = lock_or_refuse(home, id);
   ContainerConfig config = parse_container_config(home.read_file(kContainerConfigFile, kMaxFileBytes));

@@ -77,7 +77,7 @@ class Containers {
 /// Held by the process that runs a container, foreground or supervisor.
 class ContainerOwner {
  public:
-  ContainerOwner(const Containers& containers, std::string id);  ///< Error(denied) when another one runs it.
+  ContainerOwner(const Containers& containers, const std::string& id);  ///< Error(denied) when another one runs it.
   ContainerOwner(ContainerOwner&&) noexcept;
   ~ContainerOwner();
   const ContainerConfig& config() const;

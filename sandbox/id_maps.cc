@@ -1,3 +1,6 @@
+#include <fmt/core.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "core/base/text.h"

@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "core/base/text.h"
 #include "sandbox/plan.h"
 

@@ -36,7 +36,7 @@ void Error::rebuild() {
   text_ += message_;
 }
 
-SystemError::SystemError(int errno_value, std::string what_failed)
+SystemError::SystemError(int errno_value, const std::string& what_failed)
     : Error(ErrorKind::system, what_failed + ": " + std::strerror(errno_value)), errno_(errno_value) {}
 
 std::string describe(const std::exception& e) { return e.what(); }

@@ -56,7 +56,7 @@ class Error : public std::exception {
 /// A failed system call: the message ends in the errno's text.
 class SystemError : public Error {
  public:
-  SystemError(int errno_value, std::string what_failed);
+  SystemError(int errno_value, const std::string& what_failed);
   int errno_value() const { return errno_; }
 
  private:
