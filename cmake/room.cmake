@@ -21,10 +21,19 @@ endif()
 
 include(${CMAKE_CURRENT_LIST_DIR}/dependencies.cmake)
 
+# imgb_precompile(TARGET HEADER...): ccache knows a precompiled header by what it was made of. Its bytes hold the paths of
+# this checkout, and no object made with it would ever be found again from another one.
+function(imgb_precompile target)
+  target_precompile_headers(${target} PRIVATE ${ARGN})
+  string(SHA256 made_of "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION} ${CMAKE_BUILD_TYPE} ${CMAKE_CXX_FLAGS_DEBUG} \
+${IMGB_SANITIZE} ${fmt_VERSION} ${GTest_VERSION} ${ARGN}")
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum "${made_of}")
+endfunction()
+
 # One precompiled header for all rooms: the standard library and fmt are most of what every file reads.
 add_library(imgb_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cc)
 target_link_libraries(imgb_pch PRIVATE imgb_options)
-target_precompile_headers(imgb_pch PRIVATE <algorithm> <array> <chrono> <condition_variable> <cstddef> <cstdint> <cstring>
+imgb_precompile(imgb_pch <algorithm> <array> <chrono> <condition_variable> <cstddef> <cstdint> <cstring>
   <filesystem> <functional> <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <thread> <utility>
   <variant> <vector> <fmt/core.h>)
 
