@@ -60,7 +60,7 @@ void Spawner::make_user_namespace(pid_t pid) {
     SystemError error(hello->value<int>(1), "making a user namespace");
     error.set_hint(
         "allow user namespaces (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone), or use "
-        "--security=compat");
+        "--security=compat; in a chroot neither works: enter the folder with systemd-nspawn");
     throw error;
   }
   Procfs proc = Procfs::open();
