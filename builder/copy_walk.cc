@@ -125,7 +125,8 @@ class Walk {
     bool wanted = !entry.only_parent && (!include_ || in.ignored) && !out.ignored;
     bool enters = folder && !(out.ignored && out.prune);
     if (!enters && (folder || !wanted)) return;
-    Item& item = parent.items.emplace_back(std::move(entry.node), wanted, nullptr);
+    parent.items.push_back({std::move(entry.node), wanted, nullptr});
+    Item& item = parent.items.back();
     if (!enters) return;
     item.inside = std::make_unique<Folder>();
     item.inside->path = item.node.path;

@@ -76,7 +76,7 @@ BaseImage ImageSource::resolve(const Reference& given, const Platform& platform,
 }
 
 BaseImage ImageSource::get_whole(const Reference& name, const Platform& platform, Activity& activity,
-                                 std::stop_token stop, std::exception_ptr broken) {
+                                 std::stop_token stop, const std::exception_ptr& broken) {
   try {
     BaseImage image = get_remote(name, platform, activity, std::move(stop));
     remember(image, {name, true});

@@ -36,7 +36,7 @@ class ImageSource : public BaseImageSource {
   BaseImage get_remote(const Reference& name, const Platform& platform, Activity& activity, std::stop_token stop);
   /// From the origin; `broken` is what is thrown when that fails, if it is set: why the local one cannot be used.
   BaseImage get_whole(const Reference& name, const Platform& platform, Activity& activity, std::stop_token stop,
-                      std::exception_ptr broken);
+                      const std::exception_ptr& broken);
   void remember(const BaseImage& image, Origin origin);
   std::optional<Origin> origin_of(const BaseImage& image);
   void fetch_blobs(const BaseImage& image, Activity& activity, const std::stop_token& stop);

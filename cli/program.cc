@@ -48,7 +48,7 @@ Typed find_typed(std::vector<std::string> words) {
 }
 
 int run_verb(const Typed& typed, Globals globals, std::optional<CliEnv>& env) {
-  if (typed.command->verbs.size()) {
+  if (!typed.command->verbs.empty()) {
     env.emplace(std::move(globals));
     env->print(render_command_list_help(typed.name, *typed.command));
     return 0;

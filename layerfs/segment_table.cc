@@ -63,7 +63,7 @@ std::optional<SegmentTable> find_segment_table(std::string_view text) {
     place.size_bytes = take<std::uint32_t>(text);
     place.packed_crc = take<std::uint32_t>(text);
     place.raw_crc = take<std::uint32_t>(text);
-    entries.push_back({std::move(key), place});
+    entries.push_back({key, place});
   }
   return SegmentTable(std::move(entries));
 }

@@ -99,7 +99,7 @@ int mount_overlay(const OverlayFolders& folders, const char* bottom, const char*
     control.fail(Failure::system, E2BIG, "mounting the overlay: more layers than this kernel can stack");
   if (lowest.lower_count > 1) {
     mount_once(lowest, bottom, 0, control);
-    std::memcpy(upper_part, folders.lower, count * sizeof *upper_part);
+    std::memcpy(upper_part, folders.lower, count * sizeof(std::string_view));
     upper_part[count] = bottom;
     top.lower = upper_part;
     top.lower_count = count + 1;

@@ -31,6 +31,7 @@ const char** read_words(PlanReader& plan, const Control& control) {
   std::uint32_t count = plan.number();
   if (count > kMaxWords) control.fail(Failure::system, E2BIG, "reading the plan");
   auto* words = static_cast<const char**>(::sbrk(static_cast<intptr_t>((count + 1) * sizeof(char*))));
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): what sbrk gives when there is none
   if (words == reinterpret_cast<const char**>(-1)) control.fail("memory for arguments");
   for (std::uint32_t i = 0; i < count; ++i) words[i] = plan.text().data();
   words[count] = nullptr;

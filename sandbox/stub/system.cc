@@ -79,7 +79,7 @@ void Control::report(Report kind, std::string_view body, int descriptor) const {
 
 void Control::note_stub(std::string_view path) const {
   if (stubs_.room() < path.size() + 1) send_stubs();
-  stubs_ << path << std::string_view("", 1);
+  stubs_ << path << std::string_view("\0", 1);
 }
 
 void Control::send_stubs() const {
