@@ -103,7 +103,13 @@ void Control::fail(std::string_view what, std::string_view name) const { fail(Fa
 
 int open_below(int folder, const char* path, std::uint64_t flags, std::uint64_t mode, std::uint64_t resolve) {
   open_how how{.flags = flags | O_CLOEXEC, .mode = mode, .resolve = resolve | RESOLVE_NO_MAGICLINKS};
-  return static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof how));
+  // EAGAIN: something on the host was renamed while ".." was resolved, and the kernel could not prove that it stayed
+  // inside.
+  constexpr int kMaxRaces = 1000;
+  for (int race = 0;; ++race) {
+    int opened = static_cast<int>(::syscall(SYS_openat2, folder, path, &how, sizeof how));
+    if (opened >= 0 || errno != EAGAIN || race == kMaxRaces) return opened;
+  }
 }
 
 int move_onto(int mount, int target) {
