@@ -4,27 +4,9 @@
 base_image base:1
 mkdir "$work/c"
 python3 - "$IMGB" "$work/c" <<'PY'
-import fcntl, os, pty, re, select, struct, sys, termios, time
+import os, re, sys
+from on_terminal import run
 imgb, folder = sys.argv[1:]
-
-def run(argv, rows, columns, answers=()):
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(argv[0], argv)
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    seen, end, answers = b"", time.time() + 60, list(answers)
-    while time.time() < end:
-        if fd in select.select([fd], [], [], 0.2)[0]:
-            try: data = os.read(fd, 65536)
-            except OSError: break
-            if not data: break
-            seen += data
-        if answers and answers[0][0] in seen:
-            what = answers.pop(0)[1]
-            if isinstance(what, tuple): fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", *what, 0, 0))
-            else: os.write(fd, what)
-    return seen.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
 def write(text): open(os.path.join(folder, "Dockerfile"), "w").write(text)
 
 write("FROM base:1\nWORKDIR /w\nENV X=y\nRUN echo made > /w/made && exit 3\n")

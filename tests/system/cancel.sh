@@ -9,8 +9,8 @@ mkdir "$work/app"
 
 # leaves_nothing PID
 leaves_nothing() {
-  equal "$(pgrep -f "sleep $mark" || true)" "" "processes left"
-  equal "$(grep -c "$work" /proc/mounts || true)" 0 "mounts left"
+  finds_nothing "processes left" pgrep -af "sleep $mark"
+  finds_nothing "mounts left" grep "$work" /proc/mounts
   equal "$(find /sys/fs/cgroup -name "imgb-$1-*" 2>/dev/null)" "" "cgroups left"
   equal "$(find "$IMGB_ROOT/snapshots" -maxdepth 1 -name 's-*')" "" "scratch left"
   equal "$(find "$IMGB_ROOT/ingest" -mindepth 1)" "" "half-written files left"

@@ -1,7 +1,6 @@
 # Images of strangers: what a base holds and says reaches nothing outside its own root file system (V8, V10, V11, V23 to V27,
 # V46, V74, V75, V90), and what it spells is harmless for a terminal (V52).
 . "$SOURCE/tests/system/lib.sh"
-export PYTHONPATH=$SOURCE/tests/system
 
 canary=$work/canary
 mkdir -p "$canary" "$work/ctx"
@@ -111,13 +110,19 @@ for trigger in 'FROM scratch' 'ONBUILD RUN id' 'MAINTAINER x' 'RUN --security=in
 done
 
 # --- V74: the working folder is no way out
-for folder in /proc/self/fd/3 /proc/self/fd/5 /proc/1/cwd /proc/self/root/../.. ../../..; do
+while read -r folder build_code run_code; do
   image "" "{'WorkingDir': '$folder'}"
-  printf 'FROM evil:1\nRUN ls ../../../../../../.. && ! ls ../../../../../../..%s\n' "$canary" >"$work/ctx/Dockerfile"
-  timeout 60 "$IMGB" build -q --no-cache "$work/ctx" >"$work/out" 2>"$work/err" || lacks "$(cat "$work/err")" victim
-  timeout 60 "$IMGB" run --rm evil:1 cat "../../../../../../..$canary/victim" >"$work/out" 2>&1 || true
+  builds "$build_code" "RUN ls ../../../../../../.. && ! ls ../../../../../../..$canary"
+  lacks "$(cat "$work/out")" victim
+  exits_with "$run_code" imgb run --rm evil:1 cat "../../../../../../..$canary/victim"
   lacks "$(cat "$work/out")" untouched
-done
+done <<'END'
+/proc/self/fd/3 1 125
+/proc/self/fd/5 1 125
+/proc/1/cwd 1 125
+/proc/self/root/../.. 0 1
+../../.. 0 125
+END
 
 # --- V75: kernel folders that are links or files
 for name in dev proc sys; do
@@ -143,22 +148,38 @@ exits_with 125 imgb run --rm evil:1
 escapes='\x1b]0;owned\x07\x1b[2J\x9b31m'
 image "entry('dir', folder), entry('dir/$escapes')" "{'Cmd': ['$escapes'], 'Labels': {'$escapes': '$escapes'}, 'WorkingDir': '/$escapes', 'Env': ['PATH=/bin', 'E=$escapes']}"
 touch "$work/ctx/$(printf '\x1b[2Jname')"
-{
-  printf 'FROM evil:1 AS \x1b[2Jstage\n' >"$work/ctx/Dockerfile"; imgb build "$work/ctx" || true
-  printf 'FROM evil:1\nRUN printf "\\033]0;owned\\007\\033[2J\\033[31mred\\033[0m\\233\\r\\n"; ls /dir\nCOPY ?*name /\nRUN exit 3 # \x1b[2J\n' >"$work/ctx/Dockerfile"
-  imgb build --progress plain --no-cache "$work/ctx" || true
-  printf 'FROM \x1b[2J/x\n' >"$work/ctx/Dockerfile"; imgb build "$work/ctx" || true
-  printf '\x1b[2J x\n' >"$work/ctx/Dockerfile"; imgb build "$work/ctx" || true
-  printf 'FROM evil:1\nCOPY \x1b[2Jabsent /\n' >"$work/ctx/Dockerfile"; imgb build "$work/ctx" || true
-  imgb images; imgb history evil:1; imgb run --rm evil:1 || true
-  imgb run --name odd evil:1 || true; imgb ps -a; imgb rm odd
-  imgb pull "$(printf 'x\x1b[2J')" || true; imgb tag evil:1 "$(printf 'x\x1b[2J')" || true
-  imgb load -i "$work/$(printf '\x1b[2J')" || true; imgb build -f "$(printf '\x1b[2J')" "$work/ctx" || true
-  imgb build --target "$(printf '\x1b[2J')" "$work/ctx" || true; imgb build --build-arg "$(printf '\x1b[2J')=1" "$work/ctx" || true
-} >"$work/out" 2>&1
-if grep -qaP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$work/out"; then
-  fail "control characters: $(grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$work/out" | cat -v | head -5)"
-fi
+# prints CODE COMMAND...: its exit code, and all it says is kept to be looked at
+prints() {
+  exits_with "$@"
+  cat "$work/out" "$work/err" >>"$work/printed"
+}
+# prints_of_build CODE DOCKERFILE [FLAGS...]
+prints_of_build() {
+  local code=$1
+  printf "$2" >"$work/ctx/Dockerfile"
+  shift 2
+  prints "$code" imgb build "$@" "$work/ctx"
+}
+prints_of_build 1 'FROM evil:1 AS \x1b[2Jstage\n'
+prints_of_build 1 'FROM evil:1\nRUN printf "\\033]0;owned\\007\\033[2J\\033[31mred\\033[0m\\233\\r\\n"; ls /dir\nCOPY ?*name /\nRUN exit 3 # \x1b[2J\n' \
+  --progress plain --no-cache
+prints_of_build 1 'FROM \x1b[2J/x\n'
+prints_of_build 1 '\x1b[2J x\n'
+prints_of_build 1 'FROM evil:1\nCOPY \x1b]2;absent /\n'
+prints_of_build 0 'FROM evil:1\nCOPY \x1b[2Jabsent /\n'
+prints 0 imgb images
+prints 0 imgb history evil:1
+prints 127 imgb run --rm evil:1
+prints 127 imgb run --name odd evil:1
+prints 0 imgb ps -a
+prints 0 imgb rm odd
+prints 1 imgb pull $'x\x1b[2J'
+prints 1 imgb tag evil:1 $'x\x1b[2J'
+prints 1 imgb load -i "$work/"$'\x1b[2J'
+prints 1 imgb build -f $'\x1b[2J' "$work/ctx"
+prints 1 imgb build --target $'\x1b[2J' "$work/ctx"
+prints 0 imgb build --build-arg $'\x1b[2J=1' "$work/ctx"
+finds_nothing "control characters" grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$work/printed"
 
 equal "$(cat "$canary/victim")" untouched "at the end"
 imgb fsck >/dev/null

@@ -4,6 +4,7 @@ set -euo pipefail
 : "${IMGB:?path of the program}" "${SOURCE:?root of the source tree}"
 work=$(mktemp -d "${TMPDIR:-/tmp}/imgb-test.XXXXXX")
 export IMGB_ROOT=$work/store
+export PYTHONPATH=$SOURCE/tests/system
 unset BUILDKIT_PROGRESS SOURCE_DATE_EPOCH
 background=()
 
@@ -34,13 +35,21 @@ exits_with() {
   "$@" >"$work/out" 2>"$work/err" || code=$?
   [[ $code == "$want" ]] || fail "$* exits with $code, not $want: $(cat "$work/out" "$work/err")"
 }
+# finds_nothing WHAT COMMAND...: a grep or pgrep, which says with 1 that it found nothing, and with anything else but 0 that it
+# did not look.
+finds_nothing() {
+  local what=$1 found code=0
+  shift
+  found=$("$@") || code=$?
+  [[ $code == 1 ]] || fail "$what: $* ends with $code: $found"
+}
 # wait_until SECONDS COMMAND...
 wait_until() {
   local end=$((SECONDS + $1))
   shift
   until "$@" >/dev/null 2>&1; do
     ((SECONDS < end)) || fail "$* did not come true"
-    read -rt 0.1 <> <(:) || true
+    read -rt 0.1 <> <(:) || (($? > 128))  # the time is over
   done
 }
 
