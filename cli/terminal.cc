@@ -100,8 +100,7 @@ bool LineCleaner::take_text(unsigned char c) {
   }
   bool after_return = std::exchange(carriage_return_, false);
   if (c == '\n') {
-    ready_.swap(line_);
-    line_.clear();
+    ready_ = std::exchange(line_, {});
     return true;
   }
   bool complete = false;
@@ -111,8 +110,7 @@ bool LineCleaner::take_text(unsigned char c) {
     line_.clear();
   }
   if (!complete && line_.size() >= kMaxLineBytes) {
-    ready_.swap(line_);
-    line_.clear();
+    ready_ = std::exchange(line_, {});
     complete = true;
   }
   if (c == '\r')

@@ -40,10 +40,7 @@ void lower(const Dockerfile& file) {
 }  // namespace
 
 void dockerfile(std::string_view bytes) {
-  try {
-    debug_parse("Dockerfile", std::string(bytes));
-  } catch (const Error&) {
-  }
+  may_refuse([&] { debug_parse("Dockerfile", std::string(bytes)); });
   try {
     lower(parse_dockerfile("Dockerfile", std::string(bytes)));
   } catch (const DockerfileError& e) {
@@ -60,56 +57,36 @@ void words(std::string_view bytes) {
   std::string text(bytes);
   for (char escape : {'\\', '`'}) {
     for (bool split_words : {false, true}) {
-      try {
-        debug_expand(text, env.as_list(), escape, split_words);
-      } catch (const Error&) {
-      }
+      may_refuse([&] { debug_expand(text, env.as_list(), escape, split_words); });
     }
   }
-  try {
-    expand_heredoc(text, env);
-  } catch (const Error&) {
-  }
+  may_refuse([&] { expand_heredoc(text, env); });
 }
 
 void ignore_file(std::string_view bytes) {
   std::size_t end = bytes.find('\0');
   std::string_view paths = end == std::string_view::npos ? "a/b/c.txt" : bytes.substr(end + 1);
-  try {
+  may_refuse([&] {
     IgnoreMatcher matcher(parse_ignore_file(bytes.substr(0, end)));
     std::size_t left = kMaxPaths;
     for (std::string_view path : split(paths, '\n')) {
       if (left-- == 0) break;
       matcher.ignores(path);
     }
-  } catch (const Error&) {
-  }
-  try {
-    debug_match(bytes.substr(0, end), paths);
-  } catch (const Error&) {
-  }
+  });
+  may_refuse([&] { debug_match(bytes.substr(0, end), paths); });
 }
 
 void flag_values(std::string_view bytes) {
   auto same = [](const Word& word) -> std::string { return expand_word(word, Environment()); };
-  try {
-    resolve_mount(parse_mount_spec(bytes), same);
-  } catch (const Error&) {
-  }
-  try {
+  may_refuse([&] { resolve_mount(parse_mount_spec(bytes), same); });
+  may_refuse([&] {
     ModeChange change = ModeChange::parse(bytes);
     for (std::uint32_t mode : {0u, 0644u, 07777u})
       want(change.apply(mode, true) <= 07777 && change.apply(mode, false) <= 07777, "modes are permission bits");
-  } catch (const Error&) {
-  }
-  try {
-    parse_output(bytes);
-  } catch (const Error&) {
-  }
-  try {
-    parse_trigger(bytes);
-  } catch (const Error&) {
-  }
+  });
+  may_refuse([&] { parse_output(bytes); });
+  may_refuse([&] { parse_trigger(bytes); });
 }
 
 }  // namespace imgb::fuzz

@@ -45,14 +45,8 @@ void user_files(std::string_view bytes) {
   parse_id_map(bytes);
   find_sub_ids(bytes, "user", 1000);
   parse_cgroup_places(bytes, bytes);
-  try {
-    parse_container_config(bytes);
-  } catch (const Error&) {
-  }
-  try {
-    parse_container_state(bytes);
-  } catch (const Error&) {
-  }
+  may_refuse([&] { parse_container_config(bytes); });
+  may_refuse([&] { parse_container_state(bytes); });
 }
 
 void terminal_text(std::string_view bytes) {

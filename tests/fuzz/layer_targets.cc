@@ -15,10 +15,7 @@ constexpr std::size_t kPieceBytes = 700;
 
 void look_around(const TreeView& tree) {
   for (const char* path : {"/", "/a", "/a/b/c", "/etc/passwd"}) {
-    try {
-      tree.find(tree.resolve(RootedPath::clean(path)));
-    } catch (const Error&) {
-    }
+    may_refuse([&] { tree.find(tree.resolve(RootedPath::clean(path))); });
   }
   tree.walk(RootedPath(), [](const TreeView::Node&) { return true; });
 }

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string_view>
 
+#include "core/base/error.h"
+
 namespace imgb::fuzz {
 
 /// Something that reads what strangers write. It takes any bytes: an Error is a fine answer and is caught inside; a
@@ -17,6 +19,16 @@ const Target* find_target(std::string_view name);
 /// A promise of the code under test.
 inline void want(bool kept, const char* promise) {
   if (!kept) throw std::logic_error(promise);
+}
+
+/// An Error is a fine answer here, as long as it does not call itself a bug of ours.
+template <class Body>
+void may_refuse(Body body) {
+  try {
+    body();
+  } catch (const Error& e) {
+    want(e.kind() != ErrorKind::internal, "no input leads to an internal error");
+  }
 }
 
 // builder_targets.cc

@@ -142,30 +142,29 @@ TEST(Build, LinkDoesNotLookBelowAndIsCachedAcrossParents) {
   EXPECT_EQ(first.layers[1], second.layers[1]);
 }
 
+/// The build fails at that line, and says so with these words.
+void expect_failure(TestBuild& t, const std::string& dockerfile, std::size_t line, const char* words) {
+  try {
+    t.build(dockerfile);
+    FAIL() << "it was built";
+  } catch (const DockerfileError& e) {
+    EXPECT_EQ(e.locations().at(0).lines.first, line);
+    EXPECT_THAT(e.what(), HasSubstr(words));
+  }
+}
+
 TEST(Build, UnknownOwnerIsAnErrorWithItsLine) {
   TestBuild t;
   t.write("a", "1");
   t.images.add("base", t.make_base(TreeBuilder().file("/etc/passwd", "app:x:7:8::/:\n")));
   auto known = t.build("FROM base\nCOPY --chown=app a /\n");
   EXPECT_EQ(t.tree(known).find(RootedPath::clean("/a")).value().meta.gid, 8u);
-  try {
-    t.build("FROM base\nCOPY --chown=nope a /\n");
-    FAIL();
-  } catch (const DockerfileError& e) {
-    EXPECT_EQ(e.locations().at(0).lines.first, 2u);
-    EXPECT_THAT(e.what(), HasSubstr("nope"));
-  }
+  expect_failure(t, "FROM base\nCOPY --chown=nope a /\n", 2, "nope");
 }
 
 TEST(Build, MissingSourceNamesItAndItsLine) {
   TestBuild t;
-  try {
-    t.build("FROM scratch\nCOPY nope /\n");
-    FAIL();
-  } catch (const DockerfileError& e) {
-    EXPECT_EQ(e.locations().at(0).lines.first, 2u);
-    EXPECT_THAT(e.what(), HasSubstr("\"/nope\": not found"));
-  }
+  expect_failure(t, "FROM scratch\nCOPY nope /\n", 2, "\"/nope\": not found");
 }
 
 TEST(Build, LinksOutOfTheContextAreNotFollowedOut) {

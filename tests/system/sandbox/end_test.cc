@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -6,6 +5,7 @@
 #include <thread>
 
 #include "core/base/task.h"
+#include "sandbox/host_text.h"
 #include "tests/system/sandbox/world.h"
 
 // How steps end when they do not end by themselves: within two seconds, and with nothing left (security.md 3.10).
@@ -14,17 +14,6 @@ namespace imgb {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// "" when the process it is about has ended meanwhile.
-std::string host_text(const std::string& path) {
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return {};
-  try {
-    return read_all(file, 1 << 20, path);
-  } catch (const SystemError&) {
-    return {};
-  }
-}
 
 /// Processes of the host whose command line holds `word`.
 int count_processes(const std::string& word) {

@@ -24,6 +24,23 @@ Fd connect_to(std::uint16_t port) {
   return socket;
 }
 
+/// A free port of the host's loopback, listened at; accept() does not block.
+struct Listener {
+  Listener() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* named = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(socket.get(), named, size) < 0 || ::listen(socket.get(), 1) < 0 ||
+        ::getsockname(socket.get(), named, &size) < 0)
+      throw_errno("listening");
+    port = ntohs(address.sin_port);
+  }
+  Fd socket;
+  std::uint16_t port = 0;
+};
+
 class Network : public World {};
 
 /// With PATH holding one program alone: the helper to be used.
@@ -65,15 +82,8 @@ TEST_P(NetworkBy, PortsOfTheHostLeadToTheContainer) {
 }
 
 TEST_P(NetworkBy, APortInUseIsToldByItsNumber) {
-  Fd taken(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(taken.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(taken.get(), 1), 0);
-  ASSERT_EQ(::getsockname(taken.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
-  std::string port = std::to_string(ntohs(address.sin_port));
+  Listener taken;
+  std::string port = std::to_string(taken.port);
   Sandbox published({.ports = parse_port_forwards("127.0.0.1:" + port + ":80")});
   spec_.network = NetworkMode::isolated;
   spec_.argv = {"true"};
@@ -95,18 +105,11 @@ TEST_P(NetworkBy, StepsOfOneSandboxShareTheirNetwork) {
 }
 
 TEST_P(NetworkBy, LoopbackOfTheHostCannotBeReached) {
-  Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
-  ASSERT_EQ(::listen(listener.get(), 1), 0);
-  ASSERT_EQ(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  Listener listener;
   spec_.network = NetworkMode::isolated;
   for (const char* target : {"127.0.0.1", "10.0.2.2", "169.254.169.254"})
-    EXPECT_NE(shell(fmt::format("nc -w 2 {} {} </dev/null", target, ntohs(address.sin_port))).result.status.code, 0);
-  EXPECT_LT(::accept(listener.get(), nullptr, nullptr), 0) << "a step reached the host's loopback";
+    EXPECT_NE(shell(fmt::format("nc -w 2 {} {} </dev/null", target, listener.port)).result.status.code, 0);
+  EXPECT_LT(::accept(listener.socket.get(), nullptr, nullptr), 0) << "a step reached the host's loopback";
 }
 
 TEST_P(NetworkBy, TheHelperEndsWithTheSandbox) {

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "core/base/process.h"
+#include "sandbox/host_text.h"
 #include "tests/system/sandbox/world.h"
 
 // An ordinary user, made for the test, runs steps. Each test here executes this program again as that user; the tests
@@ -26,9 +27,9 @@ class OrdinaryUser {
       gid_ = entry->pw_gid;
     }
     // useradd gives ranges of its own accord: take them all away first.
-    for (const SubIdRange& range : find_sub_ids(text_of("/etc/subuid"), name_, uid_))
+    for (const SubIdRange& range : find_sub_ids(host_text("/etc/subuid"), name_, uid_))
       helper({"usermod", "--del-subuids", span(range), name_});
-    for (const SubIdRange& range : find_sub_ids(text_of("/etc/subgid"), name_, uid_))
+    for (const SubIdRange& range : find_sub_ids(host_text("/etc/subgid"), name_, uid_))
       helper({"usermod", "--del-subgids", span(range), name_});
     if (with_ranges) helper({"usermod", "--add-subuids", "700000-765535", "--add-subgids", "700000-765535", name_});
   }
@@ -67,10 +68,6 @@ class OrdinaryUser {
   }
   static std::string span(const SubIdRange& range) {
     return std::to_string(range.first) + "-" + std::to_string(range.first + range.count - 1);
-  }
-  static std::string text_of(const char* path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
   }
   std::string name_;
   uid_t uid_ = 0;

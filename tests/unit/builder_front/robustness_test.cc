@@ -8,6 +8,7 @@
 #include "builder/glob.h"
 #include "builder/ignore.h"
 #include "builder/instructions.h"
+#include "tests/support/mutate.h"
 
 namespace imgb {
 namespace {
@@ -33,7 +34,9 @@ class Exercise {
       ++accepted;
     } catch (const DockerfileError& e) {
       ++refused;
-      if (!e.locations().empty()) EXPECT_NE(render_snippet(e), "") << e.what();
+      if (!e.locations().empty()) {
+        EXPECT_NE(render_snippet(e), "") << e.what();
+      }
     } catch (const Error&) {
       ++refused;
     }
@@ -94,37 +97,18 @@ const char* const kSamples[] = {
     "ADD --checksum=sha256:abc --exclude=**/*.md https://example.com/x.tgz /y\nENTRYPOINT []\nMAINTAINER me\n",
 };
 
-std::string mutate(std::string text, std::mt19937& random) {
-  static const std::string_view kPieces[] = {
-      "\\",           "`",        "\"",  "'",    "$",    "${",    "}",          "<<E",    "\n", " ",
-      "\t",           "[",        "]",   "--",   "=",    ",",     ":-",         "#",      "//", "*",
-      "\r\n",         "\\\n",     "**",  "\xC3", "\xFF", "\0",    "ONBUILD ",   "FROM ",  "%%", "?",
-      "\xEF\xBB\xBF", "\xC2\xA0", "<<-", "E\n",  "RUN ", "COPY ", "${a:-${b:+", "[\"a\","};
-  auto below = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
-  for (std::size_t edits = 1 + below(6); edits > 0 && !text.empty(); --edits) {
-    std::size_t at = below(text.size()), size = 1 + below(std::min<std::size_t>(20, text.size() - at));
-    switch (below(4)) {
-      case 0:
-        text.erase(at, size);
-        break;
-      case 1:
-        text.insert(at, kPieces[below(std::size(kPieces))]);
-        break;
-      case 2:
-        text.insert(below(text.size()), text.substr(at, size));
-        break;
-      default:
-        text[at] = static_cast<char>(below(256));
-    }
-  }
-  return text;
-}
+/// What the syntax is made of.
+constexpr std::string_view kPieces[] = {
+    "\\",           "`",        "\"",  "'",    "$",    "${",    "}",          "<<E",    "\n", " ",
+    "\t",           "[",        "]",   "--",   "=",    ",",     ":-",         "#",      "//", "*",
+    "\r\n",         "\\\n",     "**",  "\xC3", "\xFF", "\0",    "ONBUILD ",   "FROM ",  "%%", "?",
+    "\xEF\xBB\xBF", "\xC2\xA0", "<<-", "E\n",  "RUN ", "COPY ", "${a:-${b:+", "[\"a\","};
 
 TEST(Robustness, MutatedDockerfilesNeverCrashOrHang) {
   std::mt19937 random(20240607);
   Exercise exercise;
   auto begin = Clock::now();
-  for (int i = 0; i < 20'000; ++i) exercise.run(mutate(kSamples[i % std::size(kSamples)], random));
+  for (int i = 0; i < 20'000; ++i) exercise.run(mutate(kSamples[i % std::size(kSamples)], random, 6, kPieces));
   EXPECT_GT(exercise.accepted, 500);
   EXPECT_GT(exercise.refused, 500);
   EXPECT_LT(Clock::now() - begin, std::chrono::seconds(30));

@@ -27,8 +27,12 @@ void check(std::span<const Command> table, const std::string& prefix) {
     globals.describe(flags);
     std::set<std::string> words;
     for (const FlagInfo& flag : flags.flags()) {
-      if (!flag.long_name.empty()) EXPECT_TRUE(words.insert(flag.long_name).second) << name << " --" << flag.long_name;
-      if (flag.short_name) EXPECT_TRUE(words.insert({flag.short_name}).second) << name << " -" << flag.short_name;
+      if (!flag.long_name.empty()) {
+        EXPECT_TRUE(words.insert(flag.long_name).second) << name << " --" << flag.long_name;
+      }
+      if (flag.short_name) {
+        EXPECT_TRUE(words.insert({flag.short_name}).second) << name << " -" << flag.short_name;
+      }
       EXPECT_FALSE(flag.help.empty() || flag.help.ends_with('.')) << name << " --" << flag.long_name;
     }
   }
