@@ -1,29 +1,16 @@
 #include "sandbox/host_labels.h"
 
-#include <fcntl.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 
 #include "core/base/error.h"
-#include "core/base/fd.h"
 #include "core/base/text.h"
+#include "sandbox/host_text.h"
 
 namespace imgb {
 namespace {
-
-/// "" when there is no such file or it may not be read.
-std::string text_of(const std::string& path) {
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return {};
-  try {
-    return read_all(file, 16 << 20, path);
-  } catch (const SystemError&) {
-    return {};  // a kernel that has the file but not the feature
-  }
-}
 
 /// Two different categories out of 1024, as container engines choose them.
 std::string random_categories() {
@@ -67,17 +54,17 @@ std::string choose_selinux_label(std::string_view lxc_contexts, std::string_view
 }
 
 std::string find_apparmor_profile() {
-  if (!text_of("/sys/module/apparmor/parameters/enabled").starts_with('Y')) return {};
-  return choose_apparmor_profile(text_of("/sys/kernel/security/apparmor/profiles"));
+  if (!host_text("/sys/module/apparmor/parameters/enabled").starts_with('Y')) return {};
+  return choose_apparmor_profile(host_text("/sys/kernel/security/apparmor/profiles"));
 }
 
 std::string find_selinux_label() {
   if (::access("/sys/fs/selinux/enforce", F_OK) != 0) return {};
   std::string policy = "targeted";
-  std::string config = text_of("/etc/selinux/config");
+  std::string config = host_text("/etc/selinux/config");
   for (std::string_view line : split(config, '\n'))
     if (line.starts_with("SELINUXTYPE=")) policy = trim(line.substr(12));
-  return choose_selinux_label(text_of(fmt::format("/etc/selinux/{}/contexts/lxc_contexts", policy)),
+  return choose_selinux_label(host_text(fmt::format("/etc/selinux/{}/contexts/lxc_contexts", policy)),
                               random_categories());
 }
 

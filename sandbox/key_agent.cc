@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "core/base/stop_event.h"
 #include "sandbox/memory_folder.h"
 #include "sandbox/ssh_wire.h"
 
@@ -87,9 +87,13 @@ std::string answer_as_agent(std::string_view message, const std::vector<SshKey>&
 
 struct KeyAgent::State {
   std::vector<SshKey> keys;
-  Fd folder, listening, path, stop_event;
+  Fd folder, listening, path;
   std::list<Client> clients;
-  std::jthread thread;
+  std::stop_source stop;
+  StopEvent stopped{stop.get_token()};
+  std::jthread thread;  // last: it uses the others
+
+  ~State() { stop.request_stop(); }
 
   void listen() {
     folder = make_memory_folder();
@@ -100,13 +104,12 @@ struct KeyAgent::State {
         ::listen(listening.get(), 16) < 0)
       throw_errno("the agent's socket");
     path = Fd(::openat(folder.get(), "agent", O_PATH | O_CLOEXEC | O_NOFOLLOW));
-    stop_event = Fd(::eventfd(0, EFD_CLOEXEC));
-    if (!path || !stop_event) throw_errno("the agent's socket");
+    if (!path) throw_errno("the agent's socket");
   }
 
   void serve() {
     for (;;) {
-      std::vector<pollfd> watched = {{stop_event.get(), POLLIN, 0}};
+      std::vector<pollfd> watched = {{stopped.get(), POLLIN, 0}};
       watched.push_back({clients.size() < kMaxClients ? listening.get() : -1, POLLIN, 0});
       for (const Client& client : clients) watched.push_back({client.socket.get(), client.events(), 0});
       if (::poll(watched.data(), watched.size(), -1) < 0) continue;
@@ -129,11 +132,7 @@ KeyAgent::KeyAgent(std::vector<SshKey> keys) : state_(std::make_unique<State>())
 
 KeyAgent::KeyAgent(KeyAgent&&) noexcept = default;
 
-KeyAgent::~KeyAgent() {
-  if (!state_) return;
-  std::uint64_t one = 1;
-  if (::write(state_->stop_event.get(), &one, sizeof one) > 0) state_->thread.join();
-}
+KeyAgent::~KeyAgent() = default;
 
 const Fd& KeyAgent::socket() const { return state_->path; }
 

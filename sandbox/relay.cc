@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/stop_event.h"
 
 namespace imgb {
 namespace {
@@ -75,9 +75,13 @@ struct Connection {
 }  // namespace
 
 struct SocketRelay::State {
-  Fd listening, host_socket, stop_event;
+  Fd listening, host_socket;
   std::list<Connection> connections;
-  std::jthread thread;
+  std::stop_source stop;
+  StopEvent stopped{stop.get_token()};
+  std::jthread thread;  // last: it uses the others
+
+  ~State() { stop.request_stop(); }
 
   Fd connect_to_host() const {
     Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -97,7 +101,7 @@ struct SocketRelay::State {
 
   void serve() {
     for (;;) {
-      std::vector<pollfd> watched = {{stop_event.get(), POLLIN, 0}};
+      std::vector<pollfd> watched = {{stopped.get(), POLLIN, 0}};
       watched.push_back({connections.size() < kMaxConnections ? listening.get() : -1, POLLIN, 0});
       for (const Connection& one : connections) {
         watched.push_back({one.inside.get(), one.events_inside(), 0});
@@ -117,17 +121,12 @@ SocketRelay::SocketRelay(Fd listening, int host_socket) : state_(std::make_uniqu
   state_->listening = std::move(listening);
   ::fcntl(state_->listening.get(), F_SETFL, O_NONBLOCK);
   state_->host_socket = Fd(::fcntl(host_socket, F_DUPFD_CLOEXEC, 0));
-  state_->stop_event = Fd(::eventfd(0, EFD_CLOEXEC));
-  if (!state_->host_socket || !state_->stop_event) throw_errno("relay of a socket");
+  if (!state_->host_socket) throw_errno("relay of a socket");
   state_->thread = std::jthread([state = state_.get()] { state->serve(); });
 }
 
 SocketRelay::SocketRelay(SocketRelay&&) noexcept = default;
 
-SocketRelay::~SocketRelay() {
-  if (!state_) return;
-  std::uint64_t one = 1;
-  if (::write(state_->stop_event.get(), &one, sizeof one) > 0) state_->thread.join();
-}
+SocketRelay::~SocketRelay() = default;
 
 }  // namespace imgb

@@ -1,6 +1,5 @@
 #include "sandbox/rootless.h"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sched.h>
@@ -15,6 +14,7 @@
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/process.h"
+#include "sandbox/host_text.h"
 #include "sandbox/procfs.h"
 
 namespace imgb {
@@ -28,11 +28,6 @@ std::string user_name(uid_t id) {
   std::vector<char> buffer(1 << 16);
   if (::getpwuid_r(id, &entry, buffer.data(), buffer.size(), &found) != 0 || !found) return {};
   return entry.pw_name;
-}
-
-std::string text_of(const char* path) {
-  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-  return file ? read_all(file, 1 << 20, path) : std::string();
 }
 
 [[noreturn]] void throw_no_namespace(const char* what) {
@@ -121,8 +116,8 @@ void enter_user_namespace_if_needed(std::optional<pid_t> join) {
   if (join) return join_namespaces(*join);
 
   std::string name = user_name(uid);
-  auto sub_uids = find_sub_ids(text_of("/etc/subuid"), name, uid);
-  auto sub_gids = find_sub_ids(text_of("/etc/subgid"), name, uid);
+  auto sub_uids = find_sub_ids(host_text("/etc/subuid"), name, uid);
+  auto sub_gids = find_sub_ids(host_text("/etc/subgid"), name, uid);
   Wanted uids{"newuidmap", rootless_map(uid, sub_uids)}, gids{"newgidmap", rootless_map(gid, sub_gids)};
   std::optional<Mapper> mapper;
   if (!sub_uids.empty() && !sub_gids.empty()) mapper.emplace(uids, gids);

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +14,7 @@
 #include <cstring>
 
 #include "core/base/error.h"
+#include "core/base/stop_event.h"
 #include "core/base/text.h"
 #include "sandbox/control.h"
 
@@ -26,24 +26,6 @@ constexpr std::chrono::milliseconds kGrace{1000};  ///< Between SIGTERM and SIGK
 constexpr std::size_t kOutputChunk = 64 * 1024;
 /// What a pipe can hold at most when its writers are dead; more comes from someone who got away with the other end.
 constexpr std::size_t kMaxLeftover = 1 << 20;
-
-/// Becomes readable when the token is stopped.
-class StopEvent {
- public:
-  explicit StopEvent(std::stop_token stop)
-      : event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), callback_(std::move(stop), [this] { fire(); }) {
-    if (!event_) throw_errno("event");
-  }
-  int get() const { return event_.get(); }
-
- private:
-  void fire() {
-    std::uint64_t one = 1;
-    while (::write(event_.get(), &one, sizeof one) < 0 && errno == EINTR) continue;
-  }
-  Fd event_;
-  std::stop_callback<std::function<void()>> callback_;
-};
 
 int milliseconds_until(std::optional<Clock::time_point> deadline) {
   if (!deadline) return -1;

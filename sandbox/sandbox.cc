@@ -14,6 +14,7 @@
 #include "core/base/task.h"
 #include "sandbox/control.h"
 #include "sandbox/host_labels.h"
+#include "sandbox/host_text.h"
 #include "sandbox/launch.h"
 #include "sandbox/mount_sources.h"
 #include "sandbox/plan.h"
@@ -27,12 +28,6 @@ namespace {
 
 constexpr std::uint64_t kMaxProcesses = 32768;  // security.md 3.8
 constexpr std::uint64_t kWorldFlags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP;
-
-/// An ordinary host file, or nothing.
-std::string host_text(const char* path) {
-  Fd file(::open(path, O_RDONLY | O_CLOEXEC));
-  return file ? read_all(file, 1 << 20, path) : std::string();
-}
 
 /// Which mounts bind something that is no folder.
 std::set<std::size_t> find_file_mounts(const StepSpec& spec) {
