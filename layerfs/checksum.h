@@ -5,7 +5,7 @@
 
 namespace imgb {
 
-/// CRC-32 as gzip computes it. Finds torn files, not attacks.
+/// CRC-32 as gzip computes it, by the libraries that also compress. Finds torn files, not attacks.
 std::uint32_t crc32(std::string_view bytes);
 std::uint32_t crc32(std::span<const std::byte> bytes);
 /// That of two pieces one after the other, from the CRCs of both and the length of the second.

@@ -1,11 +1,14 @@
 // igzip (libisal). Its body functions are chosen by CPU; those that hash with the CRC32 instruction (x86-64 with
 // SSE 4.2) give the same bytes at levels 1 and 2. docs/formats.md says what was compared.
+#include <isa-l/crc.h>
 #include <isa-l/igzip_lib.h>
 
 #include <cstdint>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/stream.h"
+#include "layerfs/checksum.h"
 #include "layerfs/codec.h"
 
 namespace imgb {
@@ -93,6 +96,12 @@ class IgzipDecompressor : public Source {
 };
 
 }  // namespace
+
+std::uint32_t crc32(std::string_view bytes) {
+  return crc32_gzip_refl(0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+}
+
+std::uint32_t crc32(std::span<const std::byte> bytes) { return crc32(as_text(bytes)); }
 
 std::unique_ptr<Compressor> make_igzip_compressor(int level) { return std::make_unique<IgzipCompressor>(level); }
 

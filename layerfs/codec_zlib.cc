@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "layerfs/checksum.h"
 #include "layerfs/codec.h"
 
 namespace imgb {
@@ -40,6 +41,10 @@ class ZlibCompressor : public Compressor {
 };
 
 }  // namespace
+
+std::uint32_t join_crc32(std::uint32_t first, std::uint32_t second, std::uint64_t second_bytes) {
+  return static_cast<std::uint32_t>(::crc32_combine(first, second, static_cast<z_off_t>(second_bytes)));
+}
 
 std::unique_ptr<Compressor> make_zlib_compressor(int level) { return std::make_unique<ZlibCompressor>(level); }
 

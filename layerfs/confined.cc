@@ -3,7 +3,6 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -11,9 +10,9 @@
 
 #include <array>
 #include <cerrno>
-#include <memory>
 
 #include "core/base/error.h"
+#include "core/base/seccomp_filter.h"
 
 namespace imgb {
 namespace {
@@ -82,38 +81,26 @@ constexpr std::uint64_t kUnpackCapabilities =
     bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FOWNER) | bit(CAP_FSETID) | bit(CAP_MKNOD) | bit(CAP_SETFCAP);
 
 // Everything else fails with EPERM.
-constexpr int kAllowedCalls[] = {
+constexpr const char* kAllowedCalls[] = {
     // memory, threads, time, leaving
-    SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(madvise),
-    SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
-    SCMP_SYS(gettid), SCMP_SYS(getpid), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(sigaltstack), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep), SCMP_SYS(getrandom),
-    SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
+    "brk", "mmap", "munmap", "mprotect", "mremap", "madvise", "futex", "set_robust_list", "rseq", "sched_yield",
+    "sched_getaffinity", "gettid", "getpid", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
+    "clock_gettime", "clock_nanosleep", "getrandom", "restart_syscall", "exit", "exit_group",
     // open files
-    SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(pwrite64),
-    SCMP_SYS(lseek), SCMP_SYS(close), SCMP_SYS(fcntl), SCMP_SYS(fstat), SCMP_SYS(fstatfs), SCMP_SYS(ftruncate),
-    SCMP_SYS(fallocate), SCMP_SYS(fadvise64), SCMP_SYS(fchown), SCMP_SYS(fchmod), SCMP_SYS(fsetxattr),
-    SCMP_SYS(getdents64), SCMP_SYS(geteuid), SCMP_SYS(getegid), SCMP_SYS(getuid), SCMP_SYS(getgid),
+    "read", "readv", "pread64", "write", "writev", "pwrite64", "lseek", "close", "fcntl", "fstat", "fstatfs",
+    "ftruncate", "fallocate", "fadvise64", "fchown", "fchmod", "fsetxattr", "getdents64", "geteuid", "getegid",
+    "getuid", "getgid",
     // paths below the folder
-    SCMP_SYS(openat), SCMP_SYS(openat2), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(mkdirat), SCMP_SYS(mknodat),
-    SCMP_SYS(symlinkat), SCMP_SYS(linkat), SCMP_SYS(unlinkat), SCMP_SYS(fchownat), SCMP_SYS(fchmodat), SCMP_SYS(chmod),
-    SCMP_SYS(utimensat), SCMP_SYS(umask)};
-
-void allow(scmp_filter_ctx filter, int call, std::initializer_list<scmp_arg_cmp> when = {}) {
-  int failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, static_cast<unsigned>(when.size()), when.begin());
-  // A call that this architecture does not have needs no rule.
-  if (failed < 0 && failed != -EDOM) throw SystemError(-failed, "seccomp rule");
-}
+    "openat", "openat2", "newfstatat", "statx", "mkdirat", "mknodat", "symlinkat", "linkat", "unlinkat", "fchownat",
+    "fchmodat", "chmod", "utimensat", "umask"};
 
 void filter_system_calls() {
-  std::unique_ptr<void, void (*)(scmp_filter_ctx)> filter(seccomp_init(SCMP_ACT_ERRNO(EPERM)), seccomp_release);
-  if (!filter) throw_error(ErrorKind::internal, "seccomp cannot start");
-  for (int call : kAllowedCalls) allow(filter.get(), call);
+  SeccompFilter filter({});
+  for (const char* call : kAllowedCalls) filter.allow(call);
   // A thread, not a process and no namespace. clone3 hides its flags from filters: libc falls back to clone.
-  allow(filter.get(), SCMP_SYS(clone), {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)});
-  int failed = seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-  if (failed == 0) failed = seccomp_load(filter.get());
-  if (failed < 0) throw SystemError(-failed, "load seccomp filter");
+  filter.allow("clone", {{.is = SeccompFilter::When::Is::masked, .value = CLONE_THREAD, .mask = CLONE_THREAD}});
+  filter.fail("clone3", ENOSYS);
+  filter.load();
 }
 
 }  // namespace

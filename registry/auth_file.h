@@ -36,7 +36,4 @@ std::optional<Credential> parse_helper_answer(std::string_view out);
 /// True for the output with which helpers say that they have nothing for a server.
 bool says_no_credential(std::string_view out);
 
-std::optional<std::string> decode_base64(std::string_view text);
-std::string encode_base64(std::string_view bytes);
-
 }  // namespace imgb

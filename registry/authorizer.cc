@@ -1,5 +1,6 @@
 #include "registry/authorizer.h"
 
+#include "core/base/base64.h"
 #include "core/base/text.h"
 #include "registry/credential_policy.h"
 #include "registry/registry_error.h"

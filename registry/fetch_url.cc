@@ -1,5 +1,6 @@
 #include "registry/fetch_url.h"
 
+#include "core/base/base64.h"
 #include "core/base/text.h"
 #include "core/base/time.h"
 #include "registry/exchange.h"

@@ -7,7 +7,7 @@
 namespace imgb {
 
 /// A private key of a user, to sign with as an SSH agent does. Kinds: ed25519, RSA from 2048 bits, ECDSA over the NIST
-/// curves. Wraps OpenSSL. Not shared between threads while signing.
+/// curves. Not shared between threads while signing.
 class SshKey {
  public:
   /// Reads OpenSSH's own format (PROTOCOL.key) and PEM (PKCS#1, PKCS#8, SEC1). `name` goes into errors and is the key's

@@ -1,7 +1,5 @@
 #include "core/base/digest.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "core/base/error.h"
@@ -23,13 +21,6 @@ int nibble(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   return -1;  // upper case is another string, and the grammar has only lower
-}
-
-/// Fetched once: a look-up by name costs more than hashing a small file.
-const EVP_MD* method(DigestAlgorithm algorithm) {
-  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  static const EVP_MD* const sha512 = EVP_MD_fetch(nullptr, "SHA512", nullptr);
-  return algorithm == DigestAlgorithm::sha256 ? sha256 : sha512;
 }
 
 }  // namespace
@@ -74,30 +65,6 @@ Digest Digest::from_raw(DigestAlgorithm algorithm, std::span<const std::byte> ra
 std::string Digest::hex() const { return imgb::hex(raw()); }
 
 std::string Digest::str() const { return (algorithm_ == DigestAlgorithm::sha256 ? "sha256:" : "sha512:") + hex(); }
-
-struct Hasher::State {
-  explicit State(DigestAlgorithm which) : algorithm(which) {}
-  State(const State&) = delete;
-  DigestAlgorithm algorithm;
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-  ~State() { EVP_MD_CTX_free(context); }
-};
-
-Hasher::Hasher(DigestAlgorithm algorithm) : state_(std::make_unique<State>(algorithm)) {
-  if (!state_->context || EVP_DigestInit_ex2(state_->context, method(algorithm), nullptr) != 1)
-    throw_error(ErrorKind::internal, "OpenSSL cannot hash");
-}
-Hasher::Hasher(Hasher&&) noexcept = default;
-Hasher& Hasher::operator=(Hasher&&) noexcept = default;
-Hasher::~Hasher() = default;
-
-void Hasher::update(std::span<const std::byte> bytes) { EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()); }
-
-Digest Hasher::finish() {
-  std::array<std::byte, 64> raw{};
-  EVP_DigestFinal_ex(state_->context, reinterpret_cast<unsigned char*>(raw.data()), nullptr);
-  return Digest::from_raw(state_->algorithm, std::span(raw).first(size_of(state_->algorithm)));
-}
 
 void HashingSink::write(std::span<const std::byte> bytes) {
   hasher_.update(bytes);

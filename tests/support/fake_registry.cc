@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "core/base/base64.h"
 #include "core/base/text.h"
 #include "core/oci/manifest.h"
 #include "registry/auth_file.h"

@@ -3,6 +3,7 @@
 
 #include <fstream>
 
+#include "core/base/base64.h"
 #include "core/base/process.h"
 #include "core/store/store.h"
 #include "registry/access.h"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/base/base64.h"
 #include "core/base/error.h"
 
 namespace imgb {
@@ -92,15 +93,6 @@ TEST(CredentialHelper, AnswersAreRead) {
   EXPECT_THROW(parse_helper_answer("oops hunter2"), Error);
   EXPECT_TRUE(says_no_credential("credentials not found in native keychain\n"));
   EXPECT_FALSE(says_no_credential("keychain is locked"));
-}
-
-TEST(Base64, BothWaysAndUrlAlphabet) {
-  for (std::string text : {"", "f", "fo", "foo", "foob", "\xff\xfe\x00x"}) {
-    EXPECT_EQ(decode_base64(encode_base64(text)), text);
-  }
-  EXPECT_EQ(encode_base64("fo"), "Zm8=");
-  EXPECT_EQ(decode_base64("_-8"), decode_base64("/+8="));
-  EXPECT_EQ(decode_base64("a!b"), std::nullopt);
 }
 
 }  // namespace

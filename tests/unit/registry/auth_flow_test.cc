@@ -1,3 +1,4 @@
+#include "core/base/base64.h"
 #include "tests/unit/registry/world.h"
 
 namespace imgb {

@@ -1,5 +1,6 @@
 #include "registry/fetch_url.h"
 
+#include "core/base/base64.h"
 #include "tests/unit/registry/world.h"
 
 namespace imgb {

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "core/base/base64.h"
 #include "core/base/error.h"
 #include "tests/support/temp_dir.h"
 
