@@ -8,6 +8,8 @@
 
 namespace imgb {
 
+class CurlChannelPool;
+
 struct TransportOptions {
   std::chrono::milliseconds connect_timeout{30'000};
   /// Fewer than `stall_bytes` moved while we waited this long for the other side: stalled. Time that a slow sink takes
@@ -29,11 +31,10 @@ class CurlTransport : public HttpTransport {
   ResponseHead perform(const HttpRequest& request, const OnHead& on_head, std::stop_token stop) override;
 
  private:
-  struct Pool;
   TransportOptions options_;
   std::once_flag trust_once_;
   bool trust_folder_is_hashed_ = false;
-  std::unique_ptr<Pool> pool_;
+  std::unique_ptr<CurlChannelPool> pool_;
 };
 
 }  // namespace imgb

@@ -1,14 +1,7 @@
 #pragma once
-#include "sandbox/stub/system.h"
-#include "sandbox/stub/tree.h"
+#include "sandbox/stub/site.h"
 
 namespace imgb::stub {
-
-/// Where a world is put together.
-struct Ground {
-  int base = -1;    ///< A file system in memory that the world never sees as a whole.
-  int kernel = -1;  ///< Its folder with /proc, /sys and /dev.
-};
 
 /// Builds the world's tree in a mount namespace of our own, in two parts: reads a mount list and carries it out.
 /// `sources` are the descriptors that the list counts.
