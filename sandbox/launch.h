@@ -49,10 +49,11 @@ class Running {
   std::optional<StepResult> wait_for(std::chrono::milliseconds limit);  ///< nullopt: still running.
   const Fd& ended() const;  ///< Readable (poll) when wait() will not block for long.
 
+  struct State;  ///< What this room knows of it: sandbox/running.h.
+
  private:
   friend class Sandbox;
   friend Running exec_into(pid_t, const ExecSpec&, const StepIo&);
-  struct State;
   explicit Running(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

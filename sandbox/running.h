@@ -16,7 +16,7 @@ namespace imgb {
 
 struct StubMessage;
 
-/// The inside of Running, which sandbox.cc and exec.cc fill.
+/// The inside of Running, which worlds.cc, sandbox.cc and exec.cc fill.
 struct Running::State {
   pid_t pid = -1;
   Fd pidfd, control, terminal;
