@@ -7,10 +7,11 @@
 #include "builder/global_scope.h"
 #include "builder/image_assembly.h"
 #include "builder/lower_stage.h"
+#include "builder/plan_inputs.h"
+#include "builder/resolve_images.h"
 #include "builder/root_needs.h"
 #include "builder/stage_names.h"
 #include "builder/syntax_directive.h"
-#include "core/base/task.h"
 #include "core/base/text.h"
 
 namespace imgb {
@@ -23,8 +24,13 @@ class Planner {
  public:
   Planner(const Dockerfile& file, const BuildRequest& request, BaseImageSource& images, Progress& progress,
           std::stop_token stop)
-      : file_(file), names_(file), request_(request), images_(images), progress_(progress), stop_(std::move(stop)) {
-    target_platform_ = request.platform.value_or(Platform::host());
+      : file_(file),
+        names_(file),
+        request_(request),
+        stop_(stop),
+        target_platform_(request.platform.value_or(Platform::host())),
+        inputs_(request, images, target_platform_, plan_.inputs),
+        resolver_(file, request.pull, progress, std::move(stop)) {
     plan_.target = names_.find_target(request.target);
     options_.build_args = &request.build_args;
     options_.global = global_scope(file, request.build_args, Platform::host(), target_platform_, request.target);
@@ -40,7 +46,7 @@ class Planner {
       options_.cache_namespace = ns->second;
     }
     for (std::size_t i = 0; i < file.stages.size(); ++i) {
-      if (!file.stages[i].name.empty() && find_named_context(file.stages[i].name)) replaced_.insert(i);
+      if (!file.stages[i].name.empty() && inputs_.find_context(file.stages[i].name)) replaced_.insert(i);
     }
     options_.input_of = [this](std::string_view name, bool index_counts) {
       return from_input(current_, name, index_counts);
@@ -69,53 +75,6 @@ class Planner {
     if (text) plan_.source_date_epoch = parse_source_date_epoch(*text);
   }
 
-  /// The name as given with --build-context, first with the platform.
-  const std::string* find_named_context(std::string_view name) const {
-    std::string with_platform = fmt::format("{}::{}", name, target_platform_.str());
-    for (std::string_view wanted : {std::string_view(with_platform), name}) {
-      for (const auto& [given, context] : request_.named_contexts) {
-        if (iequals_ascii(given, wanted)) return &given;
-      }
-    }
-    return nullptr;
-  }
-  const std::string* find_context_of_image(const Reference& image) const {
-    for (const auto& [given, context] : request_.named_contexts) {
-      try {
-        if (Reference::parse(given).with_default_tag() == image) return &given;
-      } catch (const Error&) {
-        continue;  // a name that is no reference stands for no image
-      }
-    }
-    return nullptr;
-  }
-
-  InputId input(Input wanted) {
-    if (const auto* stage = std::get_if<StageInput>(&wanted)) {
-      auto [known, is_new] = stage_inputs_.try_emplace(stage->stage, plan_.inputs.size());
-      if (is_new) plan_.inputs.push_back(wanted);
-      return known->second;
-    }
-    auto same = std::find(plan_.inputs.begin(), plan_.inputs.end(), wanted);
-    if (same != plan_.inputs.end()) return static_cast<InputId>(same - plan_.inputs.begin());
-    plan_.inputs.push_back(std::move(wanted));
-    return plan_.inputs.size() - 1;
-  }
-  InputId context_input(const std::string& name, const Platform& platform) {
-    const auto& context = request_.named_contexts.at(name);
-    if (const auto* image = std::get_if<ImageContext>(&context)) {
-      return input(ImageInput{image->name, platform, image->source ? image->source : &images_});
-    }
-    return input(ContextInput{name});
-  }
-  /// A name that is no stage: a named context or an image.
-  InputId outside_input(const std::string& name, const Platform& platform) {
-    if (const std::string* context = find_named_context(name)) return context_input(*context, platform);
-    Reference image = Reference::parse(name).with_default_tag();
-    if (const std::string* context = find_context_of_image(image)) return context_input(*context, platform);
-    return input(ImageInput{image, platform, &images_});
-  }
-
   Platform platform_of(std::size_t stage) const {
     const Stage& from = file_.stages[stage];
     if (!from.platform) return target_platform_;
@@ -127,24 +86,24 @@ class Planner {
     const Stage& from = file_.stages[stage];
     return at_lines(file_.source, from.lines, [&] {
       Platform platform = platform_of(stage);
-      if (replaced_.contains(stage)) return context_input(*find_named_context(from.name), platform);
+      if (replaced_.contains(stage)) return inputs_.add_context(*inputs_.find_context(from.name), platform);
       std::string name = base_name(file_, stage, options_.global);
-      if (auto earlier = names_.find(name, stage)) return input(StageInput{*earlier});
-      if (name == "scratch") return input(ScratchInput{});
-      return outside_input(name, platform);
+      if (auto earlier = names_.find(name, stage)) return inputs_.add(StageInput{*earlier});
+      if (name == "scratch") return inputs_.add(ScratchInput{});
+      return inputs_.add_named(name, platform);
     });
   }
 
   /// COPY --from and mounts: stage, named context or image.
   InputId from_input(std::size_t current, std::string_view from, bool index_counts) {
-    if (from.empty()) return input(ContextInput{""});
+    if (from.empty()) return inputs_.add(ContextInput{""});
     if (auto stage = names_.find_from(from, current, index_counts)) {
       if (replaced_.contains(*stage)) return base_of(*stage);
       if (!plan_.stages.contains(*stage)) lower_with_needs(*stage);
-      return input(StageInput{*stage});
+      return inputs_.add(StageInput{*stage});
     }
-    if (from == "scratch") return input(ScratchInput{});
-    return outside_input(std::string(from), target_platform_);
+    if (from == "scratch") return inputs_.add(ScratchInput{});
+    return inputs_.add_named(std::string(from), target_platform_);
   }
 
   /// Lowers `stage` and all it needs, earlier ones first.
@@ -152,73 +111,23 @@ class Planner {
     if (++depth_ > kMaxTriggerDepth) throw_error(ErrorKind::input, "ONBUILD triggers nest too deeply");
     auto needed = names_.needed_stages(stage, options_.global, replaced_);
     std::erase_if(needed, [&](std::size_t i) { return plan_.stages.contains(i); });
-    resolve_images(needed);
+    resolve_bases(needed);
     for (std::size_t i : needed) {
       if (!plan_.stages.contains(i)) lower(i);
     }
     --depth_;
   }
 
-  struct Wanted {
-    InputId input;
-    LineRange lines;
-  };
-  void resolve_images(const std::set<std::size_t>& stages) {
-    std::vector<Wanted> wanted;
-    auto want = [&](InputId id, LineRange lines) {
-      bool listed = std::any_of(wanted.begin(), wanted.end(), [&](const Wanted& w) { return w.input == id; });
-      if (std::holds_alternative<ImageInput>(plan_.inputs[id]) && !plan_.images.contains(id) && !listed) {
-        wanted.push_back({id, lines});
-      }
-    };
-    for (std::size_t i : stages) want(base_of(i), file_.stages[i].lines);
-    if (wanted.size() == 1) {
-      plan_.images.emplace(wanted[0].input, resolve(wanted[0]));
-      return;
+  /// The base images of these stages that are not known yet.
+  void resolve_bases(const std::set<std::size_t>& stages) {
+    std::vector<WantedImage> wanted;
+    for (std::size_t i : stages) {
+      InputId id = base_of(i);
+      const ImageInput* image = inputs_.find_image(id);
+      bool listed = std::any_of(wanted.begin(), wanted.end(), [&](const WantedImage& w) { return w.input == id; });
+      if (image && !plan_.images.contains(id) && !listed) wanted.push_back({id, *image, file_.stages[i].lines});
     }
-    Guarded<std::map<InputId, BaseImage>> found;
-    TaskGroup group(static_cast<unsigned>(std::min<std::size_t>(wanted.size(), 8)), stop_);
-    for (const Wanted& image : wanted) {
-      group.add([&found, image, this] {
-        BaseImage base = resolve(image);
-        found.with([&](auto& map) { map.emplace(image.input, std::move(base)); });
-      });
-    }
-    if (!wanted.empty()) group.join();
-    found.with([&](auto& map) { plan_.images.merge(map); });
-  }
-
-  BaseImage resolve(const Wanted& wanted) const {
-    const auto& image = std::get<ImageInput>(plan_.inputs[wanted.input]);
-    Activity activity(progress_, fmt::format("[internal] load metadata for {}", image.name.familiar()));
-    try {
-      BaseImage base = image.source->resolve(image.name, image.platform, request_.pull, activity, stop_);
-      activity.done();
-      return base;
-    } catch (Error& e) {
-      if (e.kind() == ErrorKind::cancelled) throw;
-      activity.failed(e.what());
-      e.add_frame(fmt::format("failed to resolve source metadata for {}{}", image.name.familiar(),
-                              nearest_stage(image.name.familiar())));
-      if (e.kind() == ErrorKind::not_found) add_nearest_name(e, image.name.familiar());
-      throw DockerfileError(e, wanted.lines.first ? file_.source : nullptr, {SourceLocation{wanted.lines}});
-    }
-  }
-  /// For `--from=biuld`, which nobody may be there to say that there is no such image.
-  std::string nearest_stage(std::string_view name) const {
-    std::vector<std::string> stages;
-    for (const Stage& stage : file_.stages)
-      if (!stage.name.empty()) stages.push_back(stage.name);
-    auto nearest = find_nearest(name.substr(0, name.find_first_of(":@")), stages);
-    return nearest ? fmt::format(" (did you mean the stage {}?)", *nearest) : "";
-  }
-
-  void add_nearest_name(Error& e, const std::string& name) const {
-    std::vector<std::string> known{"alpine", "busybox", "debian",  "ubuntu", "python",   "node",
-                                   "golang", "rust",    "nginx",   "redis",  "postgres", "mysql",
-                                   "fedora", "scratch", "openjdk", "ruby",   "php",      "httpd"};
-    std::string bare = name.substr(0, name.find_first_of(":@"));
-    if (auto nearest = find_nearest(bare, known)) e.set_hint(fmt::format("did you mean {}?", *nearest));
+    plan_.images.merge(resolver_.resolve_all(wanted));
   }
 
   StageStart start_of(InputId base) {
@@ -282,9 +191,8 @@ class Planner {
   void resolve_step_images(const std::vector<BuildStep>& steps) {
     for (const BuildStep& step : steps) {
       for (InputId id : inputs_of(step)) {
-        if (std::holds_alternative<ImageInput>(plan_.inputs[id]) && !plan_.images.contains(id)) {
-          plan_.images.emplace(id, resolve({id, step.lines}));
-        }
+        const ImageInput* image = inputs_.find_image(id);
+        if (image && !plan_.images.contains(id)) plan_.images.emplace(id, resolver_.resolve({id, *image, step.lines}));
       }
     }
   }
@@ -308,14 +216,13 @@ class Planner {
   const Dockerfile& file_;
   StageNames names_;
   const BuildRequest& request_;
-  BaseImageSource& images_;
-  Progress& progress_;
   std::stop_token stop_;
   Platform target_platform_;
-  LowerOptions options_;
   BuildPlan plan_;
+  PlanInputs inputs_;
+  ImageResolver resolver_;
+  LowerOptions options_;
   std::set<std::size_t> replaced_;
-  std::map<std::size_t, InputId> stage_inputs_;
   std::map<std::size_t, Environment> environments_;
   std::map<std::size_t, std::vector<std::pair<std::string, std::string>>> args_;
   std::vector<std::string> declared_args_;
