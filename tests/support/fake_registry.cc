@@ -1,124 +1,25 @@
 #include "tests/support/fake_registry.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <condition_variable>
-#include <filesystem>
 #include <map>
 #include <mutex>
-#include <set>
-#include <stdexcept>
-#include <thread>
 
 #include "core/base/base64.h"
 #include "core/base/text.h"
 #include "core/oci/manifest.h"
-#include "registry/auth_file.h"
 #include "registry/url.h"
-#include "tests/support/fake_socket.h"
 
 namespace imgb {
 namespace {
-
-std::string reason(int status) { return status < 400 ? "OK" : "Error"; }
 
 FakeReply error_reply(int status, const std::string& code) {
   return {
       status, {{"Content-Type", "application/json"}}, R"({"errors":[{"code":")" + code + R"(","message":"fake"}]})"};
 }
 
-bool fits(const FakeFault& fault, const FakeRequest& request) {
-  return fault.times != 0 && (fault.method.empty() || fault.method == request.method) &&
-         request.target.find(fault.path) != std::string::npos;
-}
-
-/// One request off the wire; nullopt when the connection ends. `buffer` keeps what came after it.
-std::optional<FakeRequest> read_request(FakeSocket& socket, std::string& buffer) {
-  std::size_t end;
-  while ((end = buffer.find("\r\n\r\n")) == std::string::npos) {
-    auto more = socket.read_some();
-    if (!more) return std::nullopt;
-    buffer += *more;
-    if (buffer.starts_with('\x16')) {  // a TLS hello
-      socket.write("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-      return std::nullopt;
-    }
-  }
-  FakeRequest request;
-  std::string head = buffer.substr(0, end);
-  buffer.erase(0, end + 4);
-  auto lines = split(head, '\n');
-  auto words = split(trim(lines.front()), ' ');
-  if (words.size() < 2) return std::nullopt;
-  request.method = words[0];
-  request.target = words[1];
-  for (std::size_t i = 1; i < lines.size(); ++i) {
-    std::size_t colon = lines[i].find(':');
-    if (colon == std::string_view::npos) continue;
-    request.headers.add(std::string(lines[i].substr(0, colon)), std::string(trim(lines[i].substr(colon + 1))));
-  }
-  std::size_t length = find_unsigned(request.header("Content-Length")).value_or(0);
-  if (length > buffer.size() && request.header("Expect") == "100-continue") {
-    socket.write("HTTP/1.1 100 Continue\r\n\r\n");
-  }
-  while (buffer.size() < length) {
-    auto more = socket.read_some();
-    if (!more) return std::nullopt;
-    buffer += *more;
-  }
-  request.body = buffer.substr(0, length);
-  buffer.erase(0, length);
-  return request;
-}
-
-/// Range on a whole answer.
-void apply_range(const FakeRequest& request, FakeReply& reply) {
-  std::string range = request.header("Range");
-  if (reply.status != 200 || !range.starts_with("bytes=")) return;
-  std::string if_range = request.header("If-Range");
-  if (!if_range.empty() && if_range != reply.headers.find("ETag").value_or("")) return;
-  std::size_t dash = range.find('-');
-  std::uint64_t size = reply.body.size();
-  std::uint64_t first = find_unsigned(range.substr(6, dash - 6)).value_or(0);
-  std::uint64_t last = std::min(find_unsigned(range.substr(dash + 1)).value_or(size - 1), size - 1);
-  if (first >= size) {
-    reply = {416, {{"Content-Range", fmt::format("bytes */{}", size)}}, ""};
-    return;
-  }
-  reply.status = 206;
-  reply.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", first, last, size));
-  reply.body = reply.body.substr(first, last - first + 1);
-}
-
 }  // namespace
 
-std::string FakeRequest::query(std::string_view name) const {
-  std::size_t mark = target.find('?');
-  if (mark == std::string::npos) return "";
-  for (std::string_view pair : split(std::string_view(target).substr(mark + 1), '&')) {
-    std::size_t equals = pair.find('=');
-    if (pair.substr(0, equals) == name && equals != std::string_view::npos) {
-      return percent_decode(pair.substr(equals + 1)).value_or("");
-    }
-  }
-  return "";
-}
-
 struct FakeRegistry::State {
-  explicit State(Options wanted);
-  ~State();
-
-  void accept_all();
-  void serve(int fd);
-  bool respond(FakeSocket& socket, const FakeRequest& request);
-  bool send(FakeSocket& socket, const FakeRequest& request, const FakeReply& reply, const FakeFault& fault);
-  bool send_body(FakeSocket& socket, const std::string& body, const FakeFault& fault);
-  FakeFault take_fault(const FakeRequest& request);
-  bool pause(std::chrono::milliseconds time);  // false: the server ends
+  explicit State(Options wanted) : options(std::move(wanted)) {}
 
   FakeReply route(const FakeRequest& request);
   FakeReply file(const FakeRequest& request);
@@ -130,180 +31,16 @@ struct FakeRegistry::State {
   FakeReply store_upload(const std::string& repository, const std::string& bytes, const std::string& digest);
   bool is_authorized(const FakeRequest& request, const std::string& repository);
   FakeReply challenge() const;
-  std::string base() const { return (options.tls == Tls::none ? "http://" : "https://") + authority(); }
-  std::string authority() const { return fmt::format("{}:{}", options.address, port); }
 
   Options options;
-  std::uint16_t port = 0;
-  int listener = -1;
-  std::filesystem::path folder;
-  SslContext tls;
-
   std::mutex mutex;
-  std::condition_variable_any ending;
-  bool stopping = false;
-  std::set<int> connections;
-  std::vector<FakeFault> faults;
-  std::vector<FakeRequest> requests;
   std::map<std::string, std::string> blobs, uploads;
   std::map<std::string, FakeReply> manifests, files;  // by "repository@reference"; by path
   std::map<std::string, std::string> tokens;          // token -> scope
   int counter = 0;
-  std::size_t accepted = 0;
-  std::vector<std::jthread> threads;
-  std::jthread acceptor;
+  FakeServer server{options.address, options.tls,
+                    [this](const FakeRequest& request) { return route(request); }};  // last
 };
-
-FakeRegistry::State::State(Options wanted) : options(std::move(wanted)) {
-  std::string name = (std::filesystem::temp_directory_path() / "fake-registry-XXXXXX").string();
-  if (!mkdtemp(name.data())) throw std::runtime_error("mkdtemp");
-  folder = name;
-  if (options.tls != Tls::none) {
-    tls = make_tls_context({options.tls == Tls::expired, options.tls == Tls::wrong_name, options.tls == Tls::only_1_1},
-                           (folder / "ca.crt").string());
-  }
-  listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  inet_pton(AF_INET, options.address.c_str(), &address.sin_addr);
-  socklen_t length = sizeof address;
-  if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener, 64) != 0 ||
-      ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    throw std::runtime_error("fake registry cannot listen");
-  }
-  port = ntohs(address.sin_port);
-  acceptor = std::jthread([this] { accept_all(); });
-}
-
-FakeRegistry::State::~State() {
-  {
-    std::lock_guard hold(mutex);
-    stopping = true;
-    for (int fd : connections) ::shutdown(fd, SHUT_RDWR);
-  }
-  ending.notify_all();
-  ::shutdown(listener, SHUT_RDWR);
-  acceptor.join();
-  threads.clear();
-  ::close(listener);
-  std::error_code ignored;
-  std::filesystem::remove_all(folder, ignored);
-}
-
-void FakeRegistry::State::accept_all() {
-  for (;;) {
-    int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    std::lock_guard hold(mutex);
-    if (stopping || fd < 0) {
-      if (fd >= 0) ::close(fd);
-      return;
-    }
-    connections.insert(fd);
-    ++accepted;
-    threads.emplace_back([this, fd] { serve(fd); });
-  }
-}
-
-void FakeRegistry::State::serve(int fd) {
-  sigset_t sigpipe;
-  sigemptyset(&sigpipe);
-  sigaddset(&sigpipe, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &sigpipe, nullptr);
-  int yes = 1;
-  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-  auto forget = [&] {
-    std::lock_guard hold(mutex);
-    connections.erase(fd);
-  };
-  if (options.tls == Tls::cut_handshake) {
-    char hello[16];
-    (void)!::recv(fd, hello, sizeof hello, 0);
-    forget();
-    ::close(fd);
-    return;
-  }
-  {
-    FakeSocket socket(fd, tls.get());
-    std::string buffer;
-    if (socket.shake_hands()) {
-      while (auto request = read_request(socket, buffer)) {
-        if (!respond(socket, *request)) break;
-      }
-    }
-    forget();
-  }
-}
-
-FakeFault FakeRegistry::State::take_fault(const FakeRequest& request) {
-  std::lock_guard hold(mutex);
-  requests.push_back(request);
-  for (FakeFault& fault : faults) {
-    if (!fits(fault, request)) continue;
-    if (fault.times > 0) --fault.times;
-    return fault;
-  }
-  return {};
-}
-
-bool FakeRegistry::State::pause(std::chrono::milliseconds time) {
-  std::unique_lock hold(mutex);
-  return !ending.wait_for(hold, time, [&] { return stopping; });
-}
-
-bool FakeRegistry::State::respond(FakeSocket& socket, const FakeRequest& request) {
-  FakeFault fault = take_fault(request);
-  if (fault.silent) {
-    pause(std::chrono::hours(1));
-    return false;
-  }
-  if (fault.reset) return socket.reset(), false;
-  if (fault.raw) return socket.write(*fault.raw), false;
-  FakeReply reply = fault.status ? FakeReply{fault.status, {}, fault.body.value_or("")} : route(request);
-  if (!fault.status && fault.body) reply.body = *fault.body;
-  for (const auto& field : fault.headers.fields()) reply.headers.set(field.name, field.value);
-  if (!fault.no_ranges && request.method == "GET" && !request.path().starts_with("/token")) {
-    apply_range(request, reply);
-  }
-  if (fault.change) fault.change(reply);
-  return send(socket, request, reply, fault);
-}
-
-bool FakeRegistry::State::send(FakeSocket& socket, const FakeRequest& request, const FakeReply& reply,
-                               const FakeFault& fault) {
-  bool chunked = fault.chunked || fault.endless_after;
-  bool bodyless = request.method == "HEAD" || reply.status == 204 || reply.status == 304;
-  std::string head = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, reason(reply.status));
-  for (const auto& field : reply.headers.fields()) head += field.name + ": " + field.value + "\r\n";
-  if (chunked) {
-    head += "Transfer-Encoding: chunked\r\n";
-  } else if (!reply.headers.find("Content-Length") && reply.status != 204 && reply.status != 304) {
-    head += fmt::format("Content-Length: {}\r\n", reply.body.size());
-  }
-  if (!socket.write(head + "\r\n")) return false;
-  if (bodyless) return true;
-  if (chunked) {
-    std::string body = reply.body.substr(0, fault.endless_after.value_or(reply.body.size()));
-    if (!body.empty() && !socket.write(fmt::format("{:x}\r\n{}\r\n", body.size(), body))) return false;
-    if (!fault.endless_after) return socket.write("0\r\n\r\n");
-    std::string zeros = fmt::format("{:x}\r\n{}\r\n", 65536, std::string(65536, '\0'));
-    while (socket.write(zeros)) {
-    }
-    return false;
-  }
-  return send_body(socket, reply.body, fault);
-}
-
-bool FakeRegistry::State::send_body(FakeSocket& socket, const std::string& body, const FakeFault& fault) {
-  if (fault.cut_at && *fault.cut_at < body.size()) {
-    socket.write(std::string_view(body).substr(0, static_cast<std::size_t>(*fault.cut_at)));
-    return false;
-  }
-  if (fault.byte_every.count() == 0) return socket.write(body);
-  for (std::size_t i = 0; i < body.size(); ++i) {
-    if (!socket.write(std::string_view(body).substr(i, 1)) || !pause(fault.byte_every)) return false;
-  }
-  return true;
-}
 
 FakeReply FakeRegistry::State::route(const FakeRequest& request) {
   if (request.path() == "/token") return token(request);
@@ -358,7 +95,7 @@ bool FakeRegistry::State::is_authorized(const FakeRequest& request, const std::s
 
 FakeReply FakeRegistry::State::challenge() const {
   FakeReply reply = error_reply(401, "UNAUTHORIZED");
-  std::string realm = options.realm.empty() ? base() + "/token" : options.realm;
+  std::string realm = options.realm.empty() ? server.base() + "/token" : options.realm;
   reply.headers.set("WWW-Authenticate", options.auth == Auth::basic
                                             ? "Basic realm=\"fake\""
                                             : fmt::format("Bearer realm=\"{}\",service=\"fake\"", realm));
@@ -438,10 +175,10 @@ FakeReply FakeRegistry::State::upload(const FakeRequest& request, const std::str
 FakeRegistry::FakeRegistry(Options options) : state_(std::make_unique<State>(std::move(options))) {}
 FakeRegistry::~FakeRegistry() = default;
 
-std::string FakeRegistry::host() const { return state_->authority(); }
-std::uint16_t FakeRegistry::port() const { return state_->port; }
-std::string FakeRegistry::url(std::string_view target) const { return state_->base() + std::string(target); }
-std::string FakeRegistry::ca_file() const { return (state_->folder / "ca.crt").string(); }
+std::string FakeRegistry::host() const { return state_->server.authority(); }
+std::uint16_t FakeRegistry::port() const { return state_->server.port(); }
+std::string FakeRegistry::url(std::string_view target) const { return state_->server.base() + std::string(target); }
+std::string FakeRegistry::ca_file() const { return state_->server.ca_file(); }
 
 Descriptor FakeRegistry::add_blob(std::string bytes, std::string media_type) {
   Descriptor out{std::move(media_type), Digest::of(bytes), bytes.size(), {}, {}, {}};
@@ -489,19 +226,10 @@ void FakeRegistry::add_file(const std::string& path, FakeReply reply) {
   std::lock_guard hold(state_->mutex);
   state_->files[path] = std::move(reply);
 }
-void FakeRegistry::add_fault(FakeFault fault) {
-  std::lock_guard hold(state_->mutex);
-  state_->faults.push_back(std::move(fault));
-}
-void FakeRegistry::clear_faults() {
-  std::lock_guard hold(state_->mutex);
-  state_->faults.clear();
-}
+void FakeRegistry::add_fault(FakeFault fault) { state_->server.add_fault(std::move(fault)); }
+void FakeRegistry::clear_faults() { state_->server.clear_faults(); }
 
-std::vector<FakeRequest> FakeRegistry::requests() const {
-  std::lock_guard hold(state_->mutex);
-  return state_->requests;
-}
+std::vector<FakeRequest> FakeRegistry::requests() const { return state_->server.requests(); }
 std::size_t FakeRegistry::count(std::string_view method, std::string_view part_of_target) const {
   std::size_t out = 0;
   for (const FakeRequest& request : requests()) {
@@ -509,20 +237,14 @@ std::size_t FakeRegistry::count(std::string_view method, std::string_view part_o
   }
   return out;
 }
-std::size_t FakeRegistry::connections() const {
-  std::lock_guard hold(state_->mutex);
-  return state_->accepted;
-}
+std::size_t FakeRegistry::connections() const { return state_->server.connections(); }
 bool FakeRegistry::was_sent_credentials() const {
   for (const FakeRequest& request : requests()) {
     if (request.headers.find("Authorization") || request.headers.find("Cookie")) return true;
   }
   return false;
 }
-void FakeRegistry::forget_requests() {
-  std::lock_guard hold(state_->mutex);
-  state_->requests.clear();
-}
+void FakeRegistry::forget_requests() { state_->server.forget_requests(); }
 void FakeRegistry::forget_tokens() {
   std::lock_guard hold(state_->mutex);
   state_->tokens.clear();

@@ -1,7 +1,5 @@
 #pragma once
-#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,57 +8,17 @@
 
 #include "core/oci/descriptor.h"
 #include "core/oci/image_config.h"
-#include "registry/http.h"
+#include "tests/support/fake_http.h"
+#include "tests/support/fake_server.h"
 
 namespace imgb {
-
-struct FakeRequest {
-  std::string method, target, body;
-  Headers headers;
-  std::string path() const { return target.substr(0, target.find('?')); }
-  std::string query(std::string_view name) const;  ///< Decoded; "" when absent.
-  std::string header(std::string_view name) const { return std::string(headers.find(name).value_or("")); }
-};
-struct FakeReply {
-  int status = 200;
-  Headers headers;
-  std::string body;
-};
-
-/// Something that goes wrong with the answers to some requests. The first fault that fits a request and has `times`
-/// left is used.
-struct FakeFault {
-  std::string method;  ///< "" fits all.
-  std::string path;    ///< Part of the target; "" fits all.
-  int times = 1;       ///< Negative: for ever.
-
-  int status = 0;                                   ///< Answered instead of the real thing, when not 0 ...
-  Headers headers = {};                             ///< ... with these, which are also added to a real answer ...
-  std::optional<std::string> body = {};             ///< ... and this.
-  std::function<void(FakeReply&)> change = {};      ///< Has the last word about the answer.
-  std::optional<std::uint64_t> cut_at = {};         ///< The connection closes after that many bytes of the body.
-  std::optional<std::string> raw = {};              ///< These bytes instead of any HTTP; then the connection closes.
-  std::chrono::milliseconds byte_every{0};          ///< One byte of the body at a time, this far apart.
-  bool silent = false;                              ///< Reads the request and never answers.
-  bool reset = false;                               ///< Resets the connection instead of answering.
-  bool no_ranges = false;                           ///< As if Range had not been asked.
-  bool chunked = false;                             ///< Transfer-Encoding: chunked instead of Content-Length.
-  std::optional<std::uint64_t> endless_after = {};  ///< Chunked, and after that many bytes zeros without end.
-};
 
 /// A registry on loopback in this process, as good or as bad as a test wants it: OCI distribution API (pull and push),
 /// token service, plain files, faults; and a record of everything it was asked. Ends with the object.
 class FakeRegistry {
  public:
   enum class Auth { none, basic, bearer };
-  enum class Tls {
-    none,
-    good,  ///< Valid for 127.0.0.1, ::1 and localhost; trusted with ca_file().
-    expired,
-    wrong_name,
-    only_1_1,       ///< Speaks TLS 1.1 at most.
-    cut_handshake,  ///< Closes when it hears the client's hello.
-  };
+  using Tls = FakeTls;
   struct Options {
     Auth auth = Auth::none;
     Tls tls = Tls::none;
