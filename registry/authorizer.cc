@@ -2,8 +2,6 @@
 
 #include "core/base/base64.h"
 #include "core/base/text.h"
-#include "registry/credential_policy.h"
-#include "registry/registry_error.h"
 
 namespace imgb {
 namespace {
@@ -75,6 +73,7 @@ bool Authorizer::answer(const Need& need, const ResponseHead& unauthorized, std:
 bool Authorizer::answer_basic(const Need& need) {
   auto credential = settings_.find_credential(need.endpoint.location, need.endpoint.repository);
   if (!credential || credential->user.empty()) return false;
+  note(need, Introduction::stored, "");
   state_.with([&](State& state) {
     state.basic.insert_or_assign({need.registry, need.endpoint.repository}, basic_header(*credential));
   });
@@ -82,11 +81,55 @@ bool Authorizer::answer_basic(const Need& need) {
 }
 
 std::optional<Credential> Authorizer::credential_for(const Need& need, const Origin& service) {
-  if (may_send(Secret::registry_credential, need.registry, service)) {
-    return settings_.find_credential(need.endpoint.location, need.endpoint.repository);
+  auto of_registry = settings_.find_credential(need.endpoint.location, need.endpoint.repository);
+  bool at_once = !of_registry || may_send(Secret::registry_credential, need.registry, service);
+  auto of_service = at_once ? std::nullopt : settings_.find_credential(service.authority(), "");
+  Introduction introduction = introduce(need.registry, service, of_registry, of_service);
+  note(need, introduction, service.authority());
+  return introduction == Introduction::stored ? of_registry : std::nullopt;
+}
+
+/// Trust as for any server of that name; a client certificate is a credential like any other: the registry's own or
+/// none.
+TlsOptions Authorizer::tls_for(const Need& need, const Origin& service) {
+  TlsOptions tls = settings_.tls_for(service.authority());
+  if (need.endpoint.insecure && service.host == need.registry.host) tls.verify = false;
+  bool may = may_send(Secret::registry_credential, need.registry, service);
+  TlsOptions own = may ? settings_.tls_for(need.endpoint.location) : TlsOptions();
+  tls.client_certificate_file = own.client_certificate_file;
+  tls.client_key_file = own.client_key_file;
+  return tls;
+}
+
+void Authorizer::note(const Need& need, Introduction introduction, std::string service) {
+  state_.with([&](State& state) {
+    state.standings.insert_or_assign({need.registry, need.endpoint.repository},
+                                     Standing{introduction, std::move(service)});
+  });
+}
+
+void Authorizer::add_hint(RegistryError& error, const Need& need) const {
+  if (error.status() != 401 && error.status() != 403) return;
+  Standing standing = state_.with([&](const State& state) {
+    auto found = state.standings.find({need.registry, need.endpoint.repository});
+    return found == state.standings.end() ? Standing{Introduction::anonymous, ""} : found->second;
+  });
+  const std::string& location = need.endpoint.location;
+  switch (standing.introduction) {
+    case Introduction::anonymous:
+      error.set_hint(fmt::format("check the name; if the image is private: imgb login {}", location));
+      break;
+    case Introduction::stored:
+      error.set_hint(fmt::format("the credentials stored for {} do not open {}, or there is no such image", location,
+                                 need.endpoint.repository));
+      break;
+    case Introduction::withheld:
+      error.set_hint(
+          fmt::format("the credentials stored for {0} were not sent to {1}, which it names as its token "
+                      "service; if the two belong together, store the same ones for both: imgb login {1}",
+                      location, standing.service));
+      break;
   }
-  // Another server gets what the user stored for that server, by its own name.
-  return settings_.find_credential(service.authority(), "");
 }
 
 bool Authorizer::answer_bearer(const Need& need, const BearerChallenge& challenge, std::optional<AddressClass> peer,
@@ -106,39 +149,36 @@ bool Authorizer::answer_bearer(const Need& need, const BearerChallenge& challeng
       refuse(fmt::format("it is on a {} address and the registry is not", name_of(*literal)));
     }
   }
-  request.tls = settings_.tls_for(realm.origin.authority());
-  if (need.endpoint.insecure && realm.origin.host == need.registry.host) request.tls.verify = false;
+  request.tls = tls_for(need, realm.origin);
   Token token = in_context([&] { return "token service " + realm.redacted(); },
-                           [&] { return fetch_token(request, std::move(stop)); });
+                           [&] { return fetch_token(request, need, std::move(stop)); });
   state_.with(
       [&](State& state) { state.tokens.put(key_for(need, challenge), token, std::chrono::steady_clock::now()); });
   return true;
 }
 
-Token Authorizer::fetch_token(const HttpRequest& request, std::stop_token stop) {
-  std::optional<Token> token;
-  retrier_.run(
-      [&](int&) {
-        CappedText answer;
-        ExcerptSink excerpt;
-        ResponseHead head;
-        auto look = [&](const ResponseHead& got) -> Sink* {
-          head = got;
-          return got.status == 200 ? static_cast<Sink*>(&answer) : &excerpt;
-        };
-        try {
-          transport_.perform(request, look, stop);
-        } catch (const ExcerptSink::Enough&) {
-          // the error's text is long enough
-        }
-        if (head.status / 100 == 3) {
-          throw_error(ErrorKind::denied, "it redirects, which is not followed: credentials are at stake");
-        }
-        if (head.status != 200) throw registry_error(request.method, head, excerpt.text(), now());
-        token = parse_token(answer.text);
-      },
-      stop);
-  return *token;
+Token Authorizer::fetch_token(const HttpRequest& request, const Need& need, std::stop_token stop) {
+  CappedText answer;
+  ExcerptSink excerpt;
+  ResponseHead head;
+  auto look = [&](const ResponseHead& got) -> Sink* {
+    head = got;
+    return got.status == 200 ? static_cast<Sink*>(&answer) : &excerpt;
+  };
+  try {
+    transport_.perform(request, look, stop);
+  } catch (const ExcerptSink::Enough&) {
+    // the error's text is long enough
+  }
+  if (head.status / 100 == 3) {
+    throw_error(ErrorKind::denied, "it redirects, which is not followed: credentials are at stake");
+  }
+  if (head.status != 200) {
+    RegistryError error = registry_error(request.method, head, excerpt.text(), now());
+    add_hint(error, need);
+    throw error;
+  }
+  return parse_token(answer.text);
 }
 
 }  // namespace imgb

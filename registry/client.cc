@@ -81,7 +81,7 @@ bool was_unreachable(const Error& error) {
 RegistryClient::RegistryClient(HttpTransport& transport, RegistrySettings& settings, Retrier retrier)
     : settings_(settings),
       retrier_(std::move(retrier)),
-      authorizer_(transport, settings, retrier_),
+      authorizer_(transport, settings),
       session_(transport, settings, authorizer_) {}
 
 void RegistryClient::try_endpoints(const Reference& name, const std::string& what, const std::stop_token& stop,

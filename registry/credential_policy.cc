@@ -33,6 +33,14 @@ bool may_send(Secret secret, const Origin& owner, const Origin& target) {
   return secret == Secret::registry_credential && may_send_stored(owner, target);
 }
 
+Introduction introduce(const Origin& registry, const Origin& service, const std::optional<Credential>& of_registry,
+                       const std::optional<Credential>& of_service) {
+  if (!of_registry) return Introduction::anonymous;
+  if (may_send(Secret::registry_credential, registry, service)) return Introduction::stored;
+  bool downgrade = registry.scheme == "https" && service.scheme != "https";
+  return of_service == of_registry && !downgrade ? Introduction::stored : Introduction::withheld;
+}
+
 std::optional<std::string> find_realm_problem(const Origin& registry, std::string_view realm) {
   if (realm.find('#') != std::string_view::npos) return "it has a fragment";
   auto url = Url::find(realm);

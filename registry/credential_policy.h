@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "registry/address.h"
+#include "registry/auth_file.h"
 #include "registry/url.h"
 
 namespace imgb {
@@ -22,8 +23,23 @@ enum class Secret {
 ///   - on the same host, over https unless the registry itself is plain http; or
 ///   - on a parent domain of it (registry.gitlab.com names gitlab.com: whoever holds the parent holds the child); or
 ///   - Docker Hub's own.
-/// Anything else gets nothing that was stored for the registry; it may still get what was stored for its own name.
+/// Anything else gets nothing that was stored for the registry.
 bool may_send(Secret secret, const Origin& owner, const Origin& target);
+
+/// What a token service is told about who asks, on behalf of the registry that named it.
+enum class Introduction {
+  anonymous,  ///< Nothing is stored for the registry.
+  stored,     ///< The credential that is stored for the registry.
+  withheld,   ///< Nothing, though there is one: the service is another server.
+};
+/// `of_registry` and `of_service` are what the user stored for either, by its own name. The service gets the registry's
+/// when may_send() allows it, or when the user stored the very same for both: it then learns nothing (a GitLab on
+/// gitlab.example.com serves tokens for registry.example.com; who logs in to both says that they belong together).
+///
+/// What was stored for the service alone is used for nobody else: any registry may name any service, any repository
+/// there, and is handed the token (V62, V63).
+Introduction introduce(const Origin& registry, const Origin& service, const std::optional<Credential>& of_registry,
+                       const std::optional<Credential>& of_service);
 
 /// Why the token service that `registry` names must not be asked at all; nullopt when it may be. An https registry has
 /// an https service; no user part, no fragment. (V62; where it resolves to is checked by AddressRule.)

@@ -30,12 +30,15 @@ void turn(HttpRequest& request, const Url& to, const Origin& home, const Address
     }
     request.addresses = rule;
   }
-  if (to.origin != request.url.origin) request.tls = rules.tls_for(to.origin);
+  if (to.origin != request.url.origin) {
+    request.tls = rules.tls_for(to.origin);
+    // Also on the way back home: by then another server says what is asked for there.
+    request.tls.client_certificate_file.clear();
+    request.tls.client_key_file.clear();
+  }
   if (!may_send(Secret::request_header, home, to.origin)) {
     for (const char* name : {"Authorization", "Cookie", "Proxy-Authorization"}) request.headers.remove(name);
     for (const std::string& name : rules.private_headers) request.headers.remove(name);
-    request.tls.client_certificate_file.clear();
-    request.tls.client_key_file.clear();
   }
   request.url = to;
 }

@@ -23,16 +23,6 @@ bool may_be_other_scheme(const Error& error, std::string_view tried) {
 
 bool is_wanted(int status) { return status / 100 == 2 || status == 416; }
 
-/// What to try when a registry says no to what we have.
-Error& add_login_hint(RegistryError& error, const Endpoint& endpoint, bool sent_credential) {
-  if (error.status() != 401 && error.status() != 403) return error;
-  if (sent_credential) {
-    return error.set_hint(fmt::format("the credentials stored for {} do not open {}, or there is no such image",
-                                      endpoint.location, endpoint.repository));
-  }
-  return error.set_hint(fmt::format("check the name; if the image is private: imgb login {}", endpoint.location));
-}
-
 }  // namespace
 
 HttpRequest Session::request_for(const std::string& scheme, const Endpoint& endpoint, const Call& call) {
@@ -71,7 +61,7 @@ ResponseHead Session::send_by(Contact& contact, const Endpoint& endpoint, const 
     // A challenge by a server that the registry sent us to is not the registry's.
     if (head.status == 401 && !answered && !head.redirected && authorizer_.answer(need, head, stop)) continue;
     RegistryError error = registry_error(call.method + " " + request.url.redacted(), head, excerpt.text(), now());
-    add_login_hint(error, endpoint, authorization.has_value());
+    authorizer_.add_hint(error, need);
     throw error;
   }
 }

@@ -22,6 +22,20 @@ FakeRegistry::Options with(FakeRegistry::Auth auth) {
 }
 const Credential kAlice{"alice", "wonderland", ""};
 
+/// Writes down with which certificate each server would be met.
+class CertificateRecorder : public HttpTransport {
+ public:
+  explicit CertificateRecorder(HttpTransport& real) : real_(real) {}
+  ResponseHead perform(const HttpRequest& request, const OnHead& on_head, std::stop_token stop) override {
+    shown[request.url.origin.authority() + request.url.path()] = request.tls.client_certificate_file;
+    return real_.perform(request, on_head, stop);
+  }
+  std::map<std::string, std::string> shown;
+
+ private:
+  HttpTransport& real_;
+};
+
 class AuthFlow : public testing::Test, public World {
  protected:
   AuthFlow() : World(impatient()) {}
@@ -172,6 +186,77 @@ TEST_F(AuthFlow, V62_AForeignTokenServiceIsNotGivenTheRegistrysCredential) {
   }
 }
 
+TEST_F(AuthFlow, V62_ARegistryThatNamesAnothersTokenServiceGetsNoTokenOfTheUsers) {
+  FakeRegistry::Options victim_options = with(FakeRegistry::Auth::bearer);
+  victim_options.address = "127.0.0.2";
+  PrivateRegistry victim(victim_options);
+  settings.credentials[victim.registry.host()] = kAlice;
+  for (const auto& of_attacker : {std::optional<Credential>(), std::optional(Credential{"alice", "other", ""})}) {
+    FakeRegistry::Options options = with(FakeRegistry::Auth::bearer);
+    options.realm = victim.registry.url("/token");
+    PrivateRegistry attacker(options);
+    if (of_attacker) settings.credentials[attacker.registry.host()] = *of_attacker;
+    std::string text = error_of(ErrorKind::denied, [&] { client.get_manifest(attacker.name(), {}); });
+    EXPECT_FALSE(victim.registry.was_sent_credentials());
+    EXPECT_FALSE(attacker.registry.was_sent_credentials());
+    EXPECT_NE(text.find("imgb login " + (of_attacker ? victim : attacker).registry.host()), std::string::npos) << text;
+  }
+  EXPECT_EQ(victim.registry.count("GET", "/token"), 2u);
+}
+
+TEST_F(AuthFlow, V62_AForeignTokenServiceIsNotShownTheCertificateStoredForIt) {
+  FakeRegistry::Options service_options = with(FakeRegistry::Auth::bearer);
+  service_options.address = "127.0.0.2";
+  service_options.anonymous_tokens = true;
+  FakeRegistry service(service_options);
+  for (const std::string& realm : {service.url("/token"), std::string()}) {
+    FakeRegistry::Options options = with(FakeRegistry::Auth::bearer);
+    options.realm = realm;
+    options.anonymous_tokens = true;
+    PrivateRegistry guarded(options);
+    settings.tls[service.host()] = {true, {}, "of-service.cert", "of-service.key"};
+    settings.tls[guarded.registry.host()] = {true, {}, "of-registry.cert", "of-registry.key"};
+    CertificateRecorder recorder(transport);
+    RegistryClient recorded(recorder, settings, retrier);
+    try {
+      recorded.get_manifest(guarded.name(), {});
+    } catch (const Error&) {
+      // a token of the other service opens nothing here
+    }
+    EXPECT_EQ(recorder.shown[guarded.registry.host() + "/v2/team/app/manifests/1"], "of-registry.cert");
+    if (realm.empty()) {
+      EXPECT_EQ(recorder.shown[guarded.registry.host() + "/token"], "of-registry.cert");
+    } else {
+      EXPECT_EQ(recorder.shown.at(service.host() + "/token"), "");
+    }
+  }
+}
+
+TEST_F(AuthFlow, V60_ComingBackFromAnotherServerShowsNoCertificate) {
+  PrivateRegistry guarded(with(FakeRegistry::Auth::none));
+  FakeRegistry other;
+  settings.tls[guarded.registry.host()] = {true, {}, "of-registry.cert", "of-registry.key"};
+  guarded.registry.add_fault(
+      {.path = "/manifests/", .times = -1, .status = 302, .headers = {{"Location", other.url("/back")}}});
+  other.add_file("/back", {302, {{"Location", guarded.registry.url("/landed")}}, ""});
+  CertificateRecorder recorder(transport);
+  RegistryClient recorded(recorder, settings, retrier);
+  error_of(ErrorKind::not_found, [&] { recorded.get_manifest(guarded.name(), {}); });
+  EXPECT_EQ(recorder.shown.at(guarded.registry.host() + "/landed"), "");
+}
+
+TEST_F(AuthFlow, V62_TheSameCredentialStoredForBothReachesAForeignTokenService) {
+  FakeRegistry::Options service_options = with(FakeRegistry::Auth::bearer);
+  service_options.address = "127.0.0.2";
+  FakeRegistry service(service_options);
+  FakeRegistry::Options options = with(FakeRegistry::Auth::bearer);
+  options.realm = service.url("/token");
+  PrivateRegistry guarded(options);
+  settings.credentials[guarded.registry.host()] = settings.credentials[service.host()] = kAlice;
+  error_of(ErrorKind::denied, [&] { client.get_manifest(guarded.name(), {}); });  // it knows no tokens of that service
+  EXPECT_EQ(service.requests().at(0).header("Authorization"), "Basic " + encode_base64("alice:wonderland"));
+}
+
 TEST_F(AuthFlow, V62_ATokenServiceThatRedirectsIsNotFollowed) {
   FakeRegistry other;
   other.add_file("/token", {200, {}, R"({"token":"x"})"});
@@ -227,11 +312,28 @@ TEST_F(AuthFlow, V67_AMirrorGetsItsOwnCredentialNotTheRegistrys) {
 TEST_F(AuthFlow, F7_ACutTokenAnswerIsAskedForAgain) {
   PrivateRegistry guarded(with(FakeRegistry::Auth::bearer));
   settings.credentials[guarded.registry.host()] = kAlice;
+  guarded.registry.add_fault({.path = "/token", .body = "<html>"});
   guarded.registry.add_fault({.path = "/token", .cut_at = 3});
   guarded.registry.add_fault({.path = "/token", .status = 503});
-  guarded.registry.add_fault({.path = "/token", .body = "<html>"});
   pull(guarded);
   EXPECT_EQ(guarded.registry.count("GET", "/token"), 4u);
+}
+
+TEST_F(AuthFlow, F9_ATokenServiceThatIsDownIsAskedAsOftenAsARegistry) {
+  PrivateRegistry guarded(with(FakeRegistry::Auth::bearer));
+  settings.credentials[guarded.registry.host()] = kAlice;
+  guarded.registry.add_fault(
+      {.path = "/token", .times = -1, .status = 503, .headers = {{"Retry-After", "60"}}, .body = ""});
+  error_of(ErrorKind::unavailable, [&] { client.get_manifest(guarded.name(), {}); });
+  EXPECT_EQ(guarded.registry.count("GET", "/token"), 6u);
+  EXPECT_EQ(waits.size(), 5u);
+}
+
+TEST_F(AuthFlow, F9_ATokenServiceThatTalksNonsenseIsAskedThreeTimes) {
+  PrivateRegistry guarded(with(FakeRegistry::Auth::bearer));
+  guarded.registry.add_fault({.path = "/token", .times = -1, .status = 200, .body = "<html>"});
+  error_of(ErrorKind::corrupt, [&] { client.get_manifest(guarded.name(), {}); });
+  EXPECT_EQ(guarded.registry.count("GET", "/token"), 3u);
 }
 
 TEST_F(AuthFlow, V69_AnEndlessErrorBodyIsCutShort) {

@@ -44,6 +44,44 @@ TEST(CredentialPolicy, V62_StoredCredentialsGoToTokenServicesThatAreTheRegistrys
   }
 }
 
+TEST(CredentialPolicy, V62_V63_WhatATokenServiceIsTold) {
+  using enum Introduction;
+  const std::optional<Credential> none, alice = Credential{"alice", "a", ""}, bob = Credential{"bob", "b", ""},
+                                        token = Credential{"", "", "refresh"};
+  struct {
+    const char *registry, *service;
+    std::optional<Credential> of_registry, of_service;
+    Introduction want;
+  } cases[] = {
+      // the registry's own
+      {"https://r.example", "https://r.example/token", alice, none, stored},
+      {"https://r.example:5050", "https://r.example/jwt/auth", alice, bob, stored},
+      {"https://registry-1.docker.io", "https://auth.docker.io/token", alice, none, stored},
+      {"https://registry.gitlab.com", "https://gitlab.com/jwt/auth", token, none, stored},
+      {"http://127.0.0.1:5000", "http://127.0.0.1:5001/token", alice, none, stored},
+      {"https://r.example", "https://r.example/token", none, none, anonymous},
+      // somebody else's: what is stored for that one is not used, whatever the registry asks there
+      {"https://evil.example", "https://ghcr.io/token", none, bob, anonymous},
+      {"https://evil.example", "https://quay.io/v2/auth", alice, bob, withheld},
+      {"https://evil.example", "https://auth.docker.io/token", alice, bob, withheld},
+      {"https://evil.example", "https://evil.example.org/token", alice, none, withheld},
+      {"http://localhost:7701", "http://127.0.0.1:7702/token", none, bob, anonymous},
+      {"http://localhost:7701", "http://127.0.0.1:7702/token", alice, bob, withheld},
+      {"https://gitlab.com", "https://registry.gitlab.com/x", none, bob, anonymous},
+      // the same stored for both: nobody learns anything
+      {"https://registry.example.com", "https://gitlab.example.com/jwt/auth", alice, none, withheld},
+      {"https://registry.example.com", "https://gitlab.example.com/jwt/auth", alice, bob, withheld},
+      {"https://registry.example.com", "https://gitlab.example.com/jwt/auth", alice, alice, stored},
+      {"https://registry.example.com", "https://gitlab.example.com/jwt/auth", token, token, stored},
+      {"https://registry.example.com", "http://gitlab.example.com/jwt/auth", alice, alice, withheld},
+      {"https://r.example", "http://r.example/token", alice, alice, withheld},
+  };
+  for (auto& c : cases) {
+    EXPECT_EQ(introduce(at(c.registry), at(c.service), c.of_registry, c.of_service), c.want)
+        << c.registry << " -> " << c.service;
+  }
+}
+
 TEST(CredentialPolicy, V62_RealmsThatDowngradeOrDisguiseAreNotAsked) {
   Origin registry = at("https://r.example");
   EXPECT_EQ(find_realm_problem(registry, "https://auth.example/token?x=1"), std::nullopt);
