@@ -16,6 +16,12 @@ SocketPair make_control_sockets() {
   return {Fd(ends[0]), Fd(ends[1])};
 }
 
+std::vector<int> numbers_of(const std::vector<Fd>& descriptors) {
+  std::vector<int> numbers;
+  for (const Fd& one : descriptors) numbers.push_back(one.get());
+  return numbers;
+}
+
 std::optional<StubMessage> receive_message(const Fd& socket, bool wait) {
   std::array<char, stub::kMaxReportBytes> bytes;
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * 4)> room;

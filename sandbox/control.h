@@ -26,6 +26,7 @@ struct StubMessage {
 std::optional<StubMessage> receive_message(const Fd& socket, bool wait);
 /// False: the other side is gone.
 bool send_message(const Fd& socket, std::string_view bytes, std::span<const int> descriptors = {});
+std::vector<int> numbers_of(const std::vector<Fd>& descriptors);
 /// Sends a plan with stdin, stdout, stderr (or a ground with none) and the sources.
 bool send_plan(const Fd& socket, std::string_view plan, std::span<const int> stdio, std::span<const int> sources);
 

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,30 +17,24 @@
 namespace imgb {
 namespace {
 
-struct NamespaceKind {
-  const char* name;
-  int flag;
+/// The world's namespaces that are not our own (joining one's own user namespace is an error), the user's first.
+struct Foreign {
+  bool user = false;
+  std::vector<Fd> spaces;
 };
-constexpr std::array kKinds = std::to_array<NamespaceKind>({{"user", CLONE_NEWUSER},
-                                                            {"mnt", CLONE_NEWNS},
-                                                            {"pid", CLONE_NEWPID},
-                                                            {"net", CLONE_NEWNET},
-                                                            {"uts", CLONE_NEWUTS},
-                                                            {"ipc", CLONE_NEWIPC},
-                                                            {"cgroup", CLONE_NEWCGROUP}});
-
-/// Which of the world's namespaces are not our own: joining one's own user namespace is an error.
-int foreign_namespaces(const Procfs& proc, pid_t world) {
-  int flags = 0;
-  for (const NamespaceKind& kind : kKinds) {
+Foreign foreign_namespaces(const Procfs& proc, pid_t world) {
+  Foreign foreign;
+  for (const char* kind : {"user", "mnt", "pid", "net", "uts", "ipc", "cgroup"}) {
     struct stat theirs {
     }, ours{};
-    Fd their_space = proc.open_namespace(world, kind.name), our_space = proc.open_namespace(::getpid(), kind.name);
+    Fd their_space = proc.open_namespace(world, kind), our_space = proc.open_namespace(::getpid(), kind);
     if (::fstat(their_space.get(), &theirs) < 0 || ::fstat(our_space.get(), &ours) < 0)
       throw_errno("looking at namespaces");
-    if (theirs.st_ino != ours.st_ino) flags |= kind.flag;
+    if (theirs.st_ino == ours.st_ino) continue;
+    if (foreign.spaces.empty()) foreign.user = std::string_view(kind) == "user";
+    foreign.spaces.push_back(std::move(their_space));
   }
-  return flags;
+  return foreign;
 }
 
 }  // namespace
@@ -49,14 +42,14 @@ int foreign_namespaces(const Procfs& proc, pid_t world) {
 Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   Fd world(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!world) throw_errno("the container's process {}", pid);
-  int namespaces = foreign_namespaces(Procfs::open(), pid);
+  Foreign foreign = foreign_namespaces(Procfs::open(), pid);
 
   PlanHost host;
   host.apparmor_profile = find_apparmor_profile();
   host.selinux_label = find_selinux_label();
   ProcessPlan process = make_process_plan(spec, host);
   std::string filter = spec.security == Security::insecure ? std::string() : seccomp_filter(process.capabilities);
-  std::string plan = render_for_stub(process, static_cast<std::uint64_t>(namespaces), filter);
+  std::string plan = render_for_stub(process, foreign.user, filter);
 
   SocketPair sockets = make_control_sockets();
   Spawn spawn;
@@ -76,7 +69,7 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   std::array stdio = {io.in, io.out, io.err};
   for (int& one : stdio)
     if (one < 0) one = null.get();
-  send_plan(running->control, plan, stdio, std::array{world.get()});
+  send_plan(running->control, plan, stdio, numbers_of(foreign.spaces));
   running->wait_for_start();
   return Running(std::move(running));
 }

@@ -30,8 +30,9 @@ struct StepResult {
   std::vector<RootedPath> stubs;
 };
 
-/// One process in its own world, and everything it started. Destroyed while it runs: all of it is killed.
-/// Threads: signal(), kill(), resize_terminal() from any thread; the others from one at a time.
+/// One process in its own world, and everything it started. Destroyed while it runs: all of it is killed (of what
+/// joined a world by exec_into, the process and its group). Threads: signal(), kill(), resize_terminal() from any
+/// thread; the others from one at a time.
 class Running {
  public:
   Running(Running&&) noexcept;

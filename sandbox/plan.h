@@ -177,8 +177,8 @@ ProcessPlan make_process_plan(const ExecSpec& spec, const PlanHost& host);
 /// seccomp program, empty for none.
 std::string render_for_stub(const GroundPlan& ground);
 std::string render_for_stub(const SandboxPlan& plan, std::string_view filter);
-/// For one more process in a running world: the CLONE_NEW* of the namespaces to join first.
-std::string render_for_stub(const ProcessPlan& process, std::uint64_t namespaces, std::string_view filter);
+/// For one more process in a running world. `user_namespace`: the first of the namespaces to join is one of users.
+std::string render_for_stub(const ProcessPlan& process, bool user_namespace, std::string_view filter);
 
 std::uint64_t all_capabilities();
 /// Docker's 14.

@@ -107,9 +107,9 @@ std::string render_for_stub(const SandboxPlan& plan, std::string_view filter) {
   return out.take();
 }
 
-std::string render_for_stub(const ProcessPlan& process, std::uint64_t namespaces, std::string_view filter) {
+std::string render_for_stub(const ProcessPlan& process, bool user_namespace, std::string_view filter) {
   PlanWriter out;
-  out.number(namespaces);
+  out.number(user_namespace);
   write_process(out, process, filter);
   return out.take();
 }

@@ -17,6 +17,7 @@
 #include "core/base/stop_event.h"
 #include "core/base/text.h"
 #include "sandbox/control.h"
+#include "sandbox/spawner.h"
 
 namespace imgb {
 namespace {
@@ -51,9 +52,19 @@ Running::State::~State() {
     while (::poll(&ended, 1, -1) < 0 && errno == EINTR) continue;
   }
   remove_traces();
+  let_go();
 }
 
-void Running::State::kill_all() const noexcept { ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0); }
+void Running::State::let_go() noexcept {
+  cgroup.reset();
+  if (spawner) spawner->let_go(pid);
+  pid = -1;
+}
+
+void Running::State::kill_all() const noexcept {
+  if (joiner) ::shutdown(control.get(), SHUT_WR);  // who is inside sees the end, and takes the process with it
+  ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+}
 
 void Running::State::send_signal(int number) const noexcept {
   stub::Signal signal{number};
@@ -162,7 +173,7 @@ StepResult Running::State::result() {
   if (killed && count_oom_kills) result.out_of_memory = count_oom_kills() > oom_kills_before;
   result.stubs = stubs;
   remove_traces();
-  pid = -1;
+  let_go();
   return result;
 }
 

@@ -14,11 +14,13 @@
 
 namespace imgb {
 
+class Spawner;
 struct StubMessage;
 
 /// The inside of Running, which worlds.cc, sandbox.cc and exec.cc fill.
 struct Running::State {
-  pid_t pid = -1;
+  pid_t pid = -1;              ///< Nothing else has this number until the spawner, or `joiner`, lets go of it.
+  Spawner* spawner = nullptr;  ///< Of a world; borrowed.
   Fd pidfd, control, terminal;
   std::optional<Child> joiner;  ///< `imgb exec`: our child, whose end is the end.
   std::unique_ptr<Cgroup> cgroup;
@@ -46,6 +48,7 @@ struct Running::State {
   bool wait_for_end(std::stop_token stop, int output, Sink* sink, std::optional<std::chrono::milliseconds> limit);
   StepResult result();
   void remove_traces() noexcept;
+  void let_go() noexcept;
 };
 
 }  // namespace imgb

@@ -1,6 +1,7 @@
 #include "sandbox/spawner.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,13 +64,14 @@ void Spawner::make_user_namespace(pid_t pid) {
         "--security=compat; in a chroot neither works: enter the folder with systemd-nspawn");
     throw error;
   }
+  if (hello->descriptors.empty()) throw_error(ErrorKind::internal, "no user namespace came with the spawner's word");
+  user_namespace_ = std::move(hello->descriptors[0]);
   Procfs proc = Procfs::open();
   if (options_.gids.size() == 1 && options_.gids[0].count == 1 && ::geteuid() != 0)
     proc.write(fmt::format("{}/setgroups", pid), "deny");
   std::string uids = render_id_map(options_.uids), gids = render_id_map(options_.gids);
   proc.write(fmt::format("{}/uid_map", pid), uids);
   proc.write(fmt::format("{}/gid_map", pid), gids);
-  user_namespace_ = proc.open_namespace(pid, "user");
   stub::Hello ready = stub::Hello::ready;
   if (!send_message(socket_, bytes_of(ready))) throw_error(ErrorKind::internal, "the sandbox's spawner is gone");
 }
@@ -88,7 +90,7 @@ const Fd& Spawner::user_namespace() {
 Spawner::World Spawner::spawn(std::uint64_t clone_flags, int network) {
   wait_until_ready();
   SocketPair control = make_control_sockets();
-  stub::SpawnRequest request{clone_flags, network >= 0};
+  stub::SpawnRequest request{clone_flags, network >= 0, 0};
   std::vector<int> descriptors = {control.theirs.get()};
   if (network >= 0) descriptors.push_back(network);
   std::lock_guard hold(mutex_);  // one request and its answer at a time
@@ -99,6 +101,13 @@ Spawner::World Spawner::spawn(std::uint64_t clone_flags, int network) {
   if (reply.pid < 0) throw SystemError(reply.error, "making the namespaces of a step");
   if (answer->descriptors.empty()) throw_error(ErrorKind::internal, "no pidfd came with a step's process");
   return {reply.pid, std::move(answer->descriptors[0]), std::move(control.ours)};
+}
+
+void Spawner::let_go(pid_t world) noexcept {
+  stub::SpawnRequest request{0, 0, world};
+  std::lock_guard hold(mutex_);
+  // A spawner that is gone has let go of all.
+  ::send(socket_.get(), &request, sizeof request, MSG_NOSIGNAL);
 }
 
 }  // namespace imgb

@@ -39,6 +39,8 @@ class Spawner {
   };
   /// A new process 1 that waits for its plan. `network`: a namespace to join, or -1.
   World spawn(std::uint64_t clone_flags, int network);
+  /// A world that has ended, by its number: until then nothing else can have that number.
+  void let_go(pid_t world) noexcept;
 
  private:
   void serve(std::stop_token stop);

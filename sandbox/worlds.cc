@@ -11,12 +11,6 @@ constexpr std::uint64_t kWorldFlags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS 
 
 }  // namespace
 
-std::vector<int> numbers_of(const std::vector<Fd>& descriptors) {
-  std::vector<int> numbers;
-  for (const Fd& one : descriptors) numbers.push_back(one.get());
-  return numbers;
-}
-
 WorldKind Worlds::kind_of(const SandboxPlan& plan, Security security) {
   std::uint64_t own_network = plan.network == NetworkMode::none ? std::uint64_t{CLONE_NEWNET} : 0;
   int joined = plan.network == NetworkMode::isolated ? host_.private_network().name_space().get() : -1;
@@ -30,7 +24,9 @@ std::unique_ptr<Running::State> Worlds::get(const WorldKind& kind, const Sandbox
 
 std::unique_ptr<Running::State> Worlds::make(const WorldKind& kind, const SandboxPlan& plan, const StepSpec& spec) {
   auto running = std::make_unique<Running::State>();
-  Spawner::World world = host_.spawner(kind.security).spawn(kind.clone_flags, kind.network);
+  Spawner& spawner = host_.spawner(kind.security);
+  Spawner::World world = spawner.spawn(kind.clone_flags, kind.network);
+  running->spawner = &spawner;
   running->pid = world.pid;
   running->pidfd = std::move(world.pidfd);
   running->control = std::move(world.control);

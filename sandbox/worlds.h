@@ -21,8 +21,6 @@ struct WorldKind {
   friend bool operator==(const WorldKind&, const WorldKind&) = default;
 };
 
-std::vector<int> numbers_of(const std::vector<Fd>& descriptors);
-
 /// Worlds with their ground, which wait for a plan: one is made while the step before runs. Borrows `host`.
 /// Threads: all functions may be called at once.
 class Worlds {

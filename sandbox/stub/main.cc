@@ -54,13 +54,19 @@ class Delivery {
   const char* end_ = nullptr;
 };
 
-void prepare_to_serve(const Control& control) {
-  control.check(::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "hiding process 1");
+void watch_children() {
   sigset_t watched;
   ::sigemptyset(&watched);
   ::sigaddset(&watched, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &watched, nullptr);
-  ::signal(SIGCHLD, SIG_DFL);  // the spawner ignores it
+}
+
+/// After a user namespace was made or joined: the host's ids, which we have so far, are nobody in there.
+bool become_root_inside() {
+  ::syscall(SYS_setgroups, 0, nullptr);  // forbidden in a single-id map
+  if (::syscall(SYS_setresgid, 0, 0, 0) < 0 || ::syscall(SYS_setresuid, 0, 0, 0) < 0) return false;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // changing ids cleared it
+  return hide_process();                        // and this with it, where sysctl fs.suid_dumpable says so
 }
 
 [[noreturn]] void run_main_process(PlanReader& plan, const Delivery& delivery, const Control& control) {
@@ -85,7 +91,7 @@ Ground prepare(const Control& control) {
 [[noreturn]] void be_init(int socket, int network, bool own_network) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   Control control(socket);
-  prepare_to_serve(control);
+  watch_children();
   if (network >= 0) control.check(::setns(network, CLONE_NEWNET), "joining the network");
   if (own_network && !raise_loopback()) control.fail("raising loopback");
   if (network >= 0) ::close(network);
@@ -112,50 +118,63 @@ SpawnReply spawn(const SpawnRequest& request, int socket, int network, int& pidf
   return {static_cast<std::int32_t>(pid), pid < 0 ? errno : 0};
 }
 
+void answer(const SpawnRequest& request, const int* descriptors) {
+  int pidfd = -1;
+  SpawnReply reply = spawn(request, descriptors[0], descriptors[1], pidfd);
+  send(kSocket, &reply, sizeof reply, {}, pidfd);
+  if (pidfd >= 0) ::close(pidfd);
+}
+
+/// Makes the user namespace and tells imgb, which maps its ids meanwhile.
+void make_user_namespace() {
+  Hello hello = ::unshare(CLONE_NEWUSER) == 0 ? Hello::made : Hello::failed;
+  int error = hello == Hello::made ? 0 : errno;
+  int space = hello == Hello::made ? ::open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC) : -1;
+  send(kSocket, &hello, sizeof hello, {reinterpret_cast<const char*>(&error), sizeof error}, space);
+  if (space >= 0) ::close(space);
+  std::size_t none = 0;
+  if (receive(kSocket, &hello, sizeof hello, nullptr, none) <= 0 || hello != Hello::ready) ::_exit(1);
+  if (!become_root_inside()) ::_exit(1);
+}
+
 /// Makes the user namespace when asked to, then a world per request until imgb closes the socket.
 [[noreturn]] void be_spawner(bool user_namespace) {
-  ::signal(SIGCHLD, SIG_IGN);  // worlds tell of their end themselves
-  if (user_namespace) {
-    Hello hello = ::unshare(CLONE_NEWUSER) == 0 ? Hello::made : Hello::failed;
-    int error = hello == Hello::made ? 0 : errno;
-    send(kSocket, &hello, sizeof hello, {reinterpret_cast<const char*>(&error), sizeof error});
-    std::size_t none = 0;
-    if (receive(kSocket, &hello, sizeof hello, nullptr, none) <= 0 || hello != Hello::ready) ::_exit(1);
-    ::syscall(SYS_setgroups, 0, nullptr);  // forbidden in a single-id map
-    if (::syscall(SYS_setresgid, 0, 0, 0) < 0 || ::syscall(SYS_setresuid, 0, 0, 0) < 0) ::_exit(1);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // changing ids cleared it
-  }
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  if (user_namespace) make_user_namespace();
   for (;;) {
     SpawnRequest request;
     int descriptors[2] = {-1, -1};
     std::size_t count = 2;
-    if (receive(kSocket, &request, sizeof request, descriptors, count) != sizeof request || count < 1) ::_exit(0);
-    int pidfd = -1;
-    SpawnReply reply = spawn(request, descriptors[0], descriptors[1], pidfd);
+    if (receive(kSocket, &request, sizeof request, descriptors, count) != sizeof request) ::_exit(0);
+    if (request.let_go > 0)
+      ::waitpid(request.let_go, nullptr, WNOHANG | __WALL);
+    else if (count > 0)
+      answer(request, descriptors);
     for (std::size_t i = 0; i < count; ++i) ::close(descriptors[i]);
-    send(kSocket, &reply, sizeof reply, {}, pidfd);
-    if (pidfd >= 0) ::close(pidfd);
   }
 }
 
-/// One more process in a running world (`imgb exec`): the first source is a pidfd of its process 1.
+/// One more process in a running world (`imgb exec`): the sources are its namespaces.
+///
+/// Whoever traces a process of ours has what it has: nothing of the host may be left in this one when the world can see
+/// it. So the user namespace comes first, and the process namespace, which only a child enters, counts last.
 [[noreturn]] void be_joiner() {
   Control control(kSocket);
   Delivery delivery(control);
   PlanReader plan = delivery.reader(control);
-  int spaces = static_cast<int>(plan.number());
-  int world = delivery.sources()[0];
-  control.check(::setns(world, spaces), "joining the container");
-  ::close(world);
+  bool user_namespace = plan.flag();
+  for (std::size_t i = 0; i < delivery.source_count(); ++i) {
+    control.check(::setns(delivery.sources()[i], 0), "joining the container");
+    if (i == 0 && user_namespace && !become_root_inside()) control.fail("becoming root in the container");
+    ::close(delivery.sources()[i]);
+  }
+  watch_children();
   pid_t inside = control.check(::fork(), "starting a process");  // a process namespace is for children
   if (inside) {
     int status;
     while (::waitpid(inside, &status, 0) < 0 && errno == EINTR) continue;
     ::_exit(0);
   }
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  prepare_to_serve(control);
+  // Our parent's end is not ours: imgb's is, which the socket tells of, and then there is something to be done.
   run_main_process(plan, delivery, control);
 }
 
@@ -176,6 +195,8 @@ int make_network(bool join) {
 
 int main(int argc, char** argv) {
   using namespace imgb::stub;
+  // First of all: whatever world sees us may not look into us.
+  if (!hide_process()) return 1;
   char mode = argc > 1 ? argv[1][0] : 0;
   if (mode == static_cast<char>(Mode::spawner)) be_spawner(argv[1][1] == 'u');
   if (mode == static_cast<char>(Mode::joiner)) be_joiner();

@@ -143,6 +143,13 @@ int open_terminal(const Control& control) {
   return theirs;
 }
 
+/// security.md 3.2, 8. A kernel without keys has none to share, and whoever is forbidden to ask for a keyring of its
+/// own cannot use one either; but one that could not be made would leave the host's in place.
+void leave_session_keyring(const Control& control) {
+  if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS && errno != EPERM)
+    control.fail("leaving the session keyring");
+}
+
 void set_stdio(const Process& process) {
   const Control& control = *process.control;
   int terminal = process.tty ? open_terminal(control) : -1;
@@ -165,6 +172,7 @@ void become_user(const Process& process) {
   control.check(static_cast<int>(::syscall(SYS_setresgid, process.gid, process.gid, process.gid)), "setting the group");
   control.check(static_cast<int>(::syscall(SYS_setresuid, process.uid, process.uid, process.uid)), "setting the user");
   control.check(::prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0), "keeping capabilities");
+  if (!hide_process()) control.fail("hiding the process");  // changing ids may have undone it
 }
 
 void install_filter(const sock_fprog& filter, const Control& control) {
@@ -215,7 +223,7 @@ int become(void* argument) {
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);  // a kernel without keys has none to share
+  leave_session_keyring(control);
   ::setsid();
   set_stdio(process);
   ::umask(022);
@@ -280,7 +288,7 @@ void serve(pid_t main_process, const Control& control) {
     Signal signal;
     std::size_t none = 0;
     if (receive(control.socket(), &signal, sizeof signal, nullptr, none) <= 0) {  // imgb is gone
-      ::kill(main_process, SIGKILL);
+      ::kill(-main_process, SIGKILL);  // its group: a joined world goes on without us
       ::_exit(1);
     }
     ::kill(main_process, signal.number);

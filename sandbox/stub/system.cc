@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -126,6 +127,8 @@ int set_attributes(int mount, std::uint64_t set, bool recursive) {
   return ::mount_setattr(mount, "", recursive ? AT_EMPTY_PATH | AT_RECURSIVE : AT_EMPTY_PATH, &attributes,
                          sizeof attributes);
 }
+
+bool hide_process() { return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0; }
 
 const char* PlanReader::take(std::size_t bytes) {
   if (bytes > static_cast<std::size_t>(end_ - at_)) control_->fail(Failure::system, EBADMSG, "reading the plan");

@@ -58,6 +58,10 @@ int move_onto(int mount, int target);        ///< move_mount, both by descriptor
 int clone_mount(int place, bool recursive);  ///< A detached copy of what is mounted at or below an open place.
 int set_attributes(int mount, std::uint64_t set, bool recursive);
 
+/// No process but the host's root may trace this one or read its /proc files; children inherit it, execve ends it.
+/// False: errno says why.
+bool hide_process();
+
 /// Reads the plan: every text ends in a NUL that is not counted.
 class PlanReader {
  public:

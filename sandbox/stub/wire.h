@@ -16,12 +16,16 @@ namespace imgb::stub {
 /// First letter of the stub's argv[1]; a "u" after it: with a user namespace.
 enum class Mode : char { spawner = 's', joiner = 'j', network = 'n' };
 
-/// Message of the spawner at its start: `made` when the user namespace exists; answered by one byte when it is mapped.
+/// Message of the spawner at its start: `made`, with the user namespace as descriptor, when there is one; answered by
+/// one byte when it is mapped.
 enum class Hello : char { made = 'u', ready = 'r', failed = 'f' };
 
-struct SpawnRequest {  ///< With the control socket as descriptor, and the network namespace when join_network.
+/// With the control socket as descriptor, and the network namespace when join_network. A world that has ended keeps its
+/// number until a request lets go of it: that one makes no world and has no answer.
+struct SpawnRequest {
   std::uint64_t clone_flags = 0;
   std::uint32_t join_network = 0;
+  std::int32_t let_go = 0;
 };
 struct SpawnReply {  ///< With a pidfd when pid > 0.
   std::int32_t pid = 0;

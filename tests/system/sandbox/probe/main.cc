@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (!std::strcmp(what, "connect")) return probe::print_from_socket(argv[2]);
+  if (!std::strcmp(what, "trace")) probe::trace_whatever_comes();
   probe::try_files();
   probe::try_calls();
   probe::try_processes();

@@ -15,6 +15,8 @@ void try_network();
 void try_every_call();
 /// Prints what comes from a Unix socket; the exit code.
 int print_from_socket(const char* path);
+/// Traces every process that appears in this world; prints "<user> <capabilities> <seccomp mode>" of each that it got.
+[[noreturn]] void trace_whatever_comes();
 /// ioctl TIOCSTI on stdin.
 void try_terminal();
 
