@@ -6,6 +6,12 @@
 #include "layerfs/ingest.h"
 
 namespace imgb {
+namespace {
+
+/// What is mounted, in a layer made for it: not the layer's root, which could not carry a mode and owner of its own.
+constexpr std::string_view kTop = "mounted";
+
+}  // namespace
 
 BindSource::BindSource(const Input& input, const FileSystem& files, const RootedPath& path, StepServices& services,
                        Activity& activity, std::stop_token stop)
@@ -22,6 +28,11 @@ CopyItem& BindSource::item() {
     std::vector<CopyItem> items{std::move(*item_)};
     input_.hash_unknown(items);
     item_ = std::move(items.front());
+    // As in BuildKit: a context is what is in its folder, not the folder, whose mode is a matter of the host.
+    TreeView::Node& top = item_->nodes.front();
+    if (input_.is_folder() && item_->root.is_root()) {
+      top.meta = {.type = FileType::directory, .mode = 0755, .mtime = top.meta.mtime};
+    }
   }
   return *item_;
 }
@@ -31,7 +42,7 @@ void BindSource::add_to(Ingredients& key, std::string_view name) {
     key.add(fmt::format("{} content", name), files_.chain_text());
     return;
   }
-  add_items(key, {item()}, true, fmt::format("{}: ", name));
+  add_mounted(key, item(), fmt::format("{}: ", name));
 }
 
 Fd BindSource::open() {
@@ -68,13 +79,15 @@ std::optional<Fd> BindSource::find_in_one_layer() {
 Fd BindSource::open_copy() {
   CopyItem& all = item();
   Ingredients key;
-  key.add("kind", "bind 1");
-  add_items(key, {all});
+  key.add("kind", "bind 2");
+  add_mounted(key, all);
   auto made = services_.cache.find(key.key());
   if (!made) {
     CopyPlanner planner(TreeView(), PlaceOptions{.now = services_.new_file_time()});
-    planner.place(all, 0, {RootedPath(), true});
+    RootedPath top = RootedPath().child(kTop);
+    planner.place(all, 0, {top, all.is_folder()});
     CopyPlan plan = planner.take();
+    plan.at(top).meta = all.nodes.front().meta;
     std::vector<const TreeView::Node*> wanted;
     auto has_bytes = [](const PlannedEntry& entry) {
       return entry.source && entry.source->meta.type == FileType::regular;
@@ -98,9 +111,8 @@ Fd BindSource::open_copy() {
     services_.cache.put(key.key(), *made);
   }
   FileSystem copy = FileSystem{}.with(*made);
-  std::string folder = services_.unpack(copy, activity_, stop_).front();
-  if (!all.is_folder()) folder += "/" + std::string(all.name);
-  return services_.tools.snapshots.folder().open_file(folder, O_PATH | O_NOFOLLOW);
+  std::string path = fmt::format("{}/{}", services_.unpack(copy, activity_, stop_).front(), kTop);
+  return services_.tools.snapshots.folder().open_file(path, O_PATH | O_NOFOLLOW);
 }
 
 }  // namespace imgb

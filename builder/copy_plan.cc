@@ -9,6 +9,14 @@ namespace {
 
 bool is_folder(const FileMeta& meta) { return meta.type == FileType::directory; }
 
+/// No file system of Linux could hold it, so that nobody could unpack the layer.
+void check_name(const RootedPath& path) {
+  constexpr std::size_t kMaxNameBytes = 255;
+  if (path.name().size() > kMaxNameBytes) {
+    throw_error(ErrorKind::input, "{}: file name too long", printable(path.name()));
+  }
+}
+
 }  // namespace
 
 CopyDestination parse_destination(std::string_view written, const RootedPath& workdir) {
@@ -46,16 +54,23 @@ std::uint32_t CopyPlanner::folder_mode() const {
   return options_.mode && options_.mode->is_octal() ? options_.mode->octal() & 0777 & ~kUmask : kPlainFolder;
 }
 
-void CopyPlanner::make_folders(const RootedPath& path, std::uint32_t mode) {
+void CopyPlanner::make_folders(const RootedPath& path, std::uint32_t mode, bool owned) {
   if (path.is_root()) return;
   if (auto seen = find(path)) {
     if (!is_folder(seen->meta)) throw_error(ErrorKind::input, "mkdir {}: not a directory", printable(path.str()));
     return;
   }
-  make_folders(path.parent(), mode);
+  make_folders(path.parent(), mode, owned);
+  check_name(path);
   FileMeta meta{.type = FileType::directory, .mode = mode, .mtime = options_.now};
-  if (options_.owner) std::tie(meta.uid, meta.gid) = *options_.owner;
+  if (owned && options_.owner) std::tie(meta.uid, meta.gid) = *options_.owner;
   plan_.insert_or_assign(path, PlannedEntry{.meta = std::move(meta), .fresh = true});
+}
+
+RootedPath CopyPlanner::destination(const CopyDestination& to) {
+  RootedPath at = resolve(to.path);
+  if (options_.link) make_folders(at.parent(), kPlainFolder, false);
+  return at;
 }
 
 /// Metadata as it lands: --chown for everything, --chmod for all but symlinks.
@@ -71,19 +86,20 @@ FileMeta CopyPlanner::dressed(const FileMeta& meta) const {
 }
 
 RootedPath CopyPlanner::file_target(std::string_view name, const CopyDestination& to) {
-  RootedPath at = resolve(to.path);
+  RootedPath at = destination(to);
   make_folders(to.folder ? at : at.parent(), folder_mode());
   auto seen = find(at);
   return at.is_root() || (seen && is_folder(seen->meta)) ? at.child(name) : at;
 }
 
 void CopyPlanner::put_file(const RootedPath& at, PlannedEntry entry) {
+  check_name(at);
   auto seen = find(at);
   if (seen && is_folder(seen->meta)) {
     throw_error(ErrorKind::input, "cannot replace to directory {} with file", printable(at.str()));
   }
   entry.fresh = !seen;
-  groups_.erase(at);
+  file_of_.erase(at);
   plan_.insert_or_assign(at, std::move(entry));
 }
 
@@ -94,7 +110,7 @@ void CopyPlanner::place(const CopyItem& item, std::size_t input, const CopyDesti
     place_file(item.name, top, input, to);
     return;
   }
-  RootedPath into = resolve(to.path);
+  RootedPath into = destination(to);
   if (auto seen = find(into); seen && !is_folder(seen->meta)) {
     throw_error(ErrorKind::input, "cannot copy to non-directory: {}", printable(into.str()));
   }
@@ -132,7 +148,10 @@ void CopyPlanner::place_below(const TreeView::Node& node, std::size_t input, con
     return;
   }
   put_file(at, std::move(entry));
-  if (node.link_group) groups_[at] = {items_, node.link_group};
+  if (!node.link_group) return;
+  auto [file, is_first] = groups_.try_emplace({items_, node.link_group}, files_.size());
+  if (is_first) files_.push_back(plan_.at(at));
+  file_of_[at] = file->second;
 }
 
 void CopyPlanner::place_file(std::string_view name, const TreeView::Node& file, std::size_t input,
@@ -150,52 +169,85 @@ void CopyPlanner::place_text(std::string_view name, const std::string& content, 
 void CopyPlanner::forget_below(const RootedPath& path) {
   std::string end = path.str() + '0';  // the byte after "/"
   for (auto at = plan_.upper_bound(path); at != plan_.end() && at->first.str() < end;) {
-    at = at->first.is_below(path) ? plan_.erase(at) : std::next(at);
+    bool below = at->first.is_below(path);
+    if (below) file_of_.erase(at->first);
+    at = below ? plan_.erase(at) : std::next(at);
   }
 }
 
 void CopyPlanner::place_archive(const Toc& archive, std::size_t input, const CopyDestination& to) {
   ++items_;
-  RootedPath into = resolve(to.path);
+  RootedPath into = destination(to);
   make_folders(into, kPlainFolder);  // --chmod says nothing about archives
-  for (const TocEntry& entry : archive) extract(entry, input, into);
+  std::vector<TocEntry> links;       // after the files that they name, whose paths may come later
+  for (const TocEntry& entry : archive) {
+    if (entry.path.is_root()) continue;  // the destination folder itself stays as it is
+    if (entry.kind == TocEntry::Kind::file) extract(entry, input, into);
+    if (entry.kind == TocEntry::Kind::hard_link) links.push_back(entry);
+  }
+  for (const TocEntry& link : links) extract_link(link, into);
+}
+
+RootedPath CopyPlanner::archive_target(const RootedPath& path, const RootedPath& into) {
+  RootedPath wanted = into.join(path.relative());
+  RootedPath parent = resolve(wanted.parent());
+  make_folders(parent, kPlainFolder);
+  return parent.child(wanted.name());
+}
+
+/// Puts what an archive holds at a path, whatever was there; folders onto folders are merged.
+void CopyPlanner::replace(const RootedPath& at, PlannedEntry entry) {
+  check_name(at);
+  auto seen = find(at);
+  bool was_folder = seen && is_folder(seen->meta);
+  bool merge = was_folder && entry.kind == TocEntry::Kind::file && is_folder(entry.meta);
+  if (was_folder && !merge) forget_below(at);
+  auto before = plan_.find(at);
+  entry.fresh = merge ? before != plan_.end() && before->second.fresh : true;
+  file_of_.erase(at);
+  plan_.insert_or_assign(at, std::move(entry));
 }
 
 void CopyPlanner::extract(const TocEntry& entry, std::size_t input, const RootedPath& into) {
-  if (entry.kind == TocEntry::Kind::removed || entry.kind == TocEntry::Kind::opaque) return;
-  if (entry.path.is_root()) return;  // the destination folder itself stays as it is
-  RootedPath wanted = into.join(entry.path.relative());
-  RootedPath parent = resolve(wanted.parent());
-  make_folders(parent, kPlainFolder);
-  RootedPath at = parent.child(wanted.name());
+  RootedPath at = archive_target(entry.path, into);
   PlannedEntry planned{.meta = entry.meta, .input = input};
   if (options_.owner) std::tie(planned.meta.uid, planned.meta.gid) = *options_.owner;
-  auto seen = find(at);
-  bool merge = seen && is_folder(seen->meta) && entry.kind == TocEntry::Kind::file && is_folder(entry.meta);
-  if (seen && is_folder(seen->meta) && !merge) forget_below(at);
-  auto before = plan_.find(at);
-  planned.fresh = merge ? before != plan_.end() && before->second.fresh : true;
-  if (entry.kind == TocEntry::Kind::hard_link) {
-    RootedPath target = into.join(entry.link_to.relative());
-    planned.kind = TocEntry::Kind::hard_link;
-    planned.link_to = resolve(target.parent()).child(target.name());
-  } else if (entry.meta.type == FileType::regular) {
-    planned.archive_offset = entry.data_offset;
+  if (entry.meta.type == FileType::regular) planned.archive_offset = entry.data_offset;
+  replace(at, std::move(planned));
+}
+
+/// The link becomes one more name of what its target is now: a file of the archive, or one that was there before.
+void CopyPlanner::extract_link(const TocEntry& link, const RootedPath& into) {
+  RootedPath at = archive_target(link.path, into);
+  RootedPath wanted = into.join(link.link_to.relative());
+  RootedPath target = resolve(wanted.parent()).child(wanted.name());
+  auto seen = find(target);
+  if (!seen || is_folder(seen->meta) || target == at || target.is_below(at)) {
+    throw_error(ErrorKind::input, "{} cannot be a hard link to {}: {}", printable(at.str()), printable(target.str()),
+                seen && is_folder(seen->meta) ? "a folder" : "no such file");
   }
-  groups_.erase(at);
-  plan_.insert_or_assign(at, std::move(planned));
+  if (!seen->planned) {
+    replace(at, {.kind = TocEntry::Kind::hard_link, .meta = std::move(seen->meta), .link_to = target});
+    return;
+  }
+  auto [file, is_first] = file_of_.try_emplace(target, files_.size());
+  if (is_first) files_.push_back(plan_.at(target));
+  std::size_t number = file->second;
+  replace(at, files_[number]);
+  file_of_[at] = number;
 }
 
 /// Of the names of one file the first in path order carries the bytes, since a layer's links point backwards.
 void CopyPlanner::settle_hard_links() {
-  std::map<std::pair<std::size_t, std::uint64_t>, RootedPath> first;
-  for (const auto& [path, group] : groups_) {
-    auto [it, is_first] = first.try_emplace(group, path);
-    if (is_first) continue;
+  std::vector<const RootedPath*> first(files_.size());
+  for (const auto& [path, file] : file_of_) {
     PlannedEntry& entry = plan_.at(path);
-    entry.kind = TocEntry::Kind::hard_link;
-    entry.link_to = it->second;
-    entry.source = nullptr;
+    entry = files_[file];
+    if (first[file]) {
+      entry = {.kind = TocEntry::Kind::hard_link, .meta = std::move(entry.meta), .link_to = *first[file]};
+    } else {
+      first[file] = &path;
+    }
   }
 }
 

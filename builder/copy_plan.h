@@ -41,6 +41,9 @@ struct PlaceOptions {
   std::optional<std::pair<std::uint32_t, std::uint32_t>> owner;  ///< --chown, resolved.
   std::optional<ModeChange> mode;                                ///< --chmod
   FileTime now = 0;                                              ///< For what is made anew.
+  /// --link: nothing is known of what is below, so that the folders above a destination, which may be there already,
+  /// are named as most are: 0755, 0:0.
+  bool link = false;
 };
 
 /// Collects what one instruction puts on top of `below`. Later things replace earlier ones, as BuildKit does it: one
@@ -70,12 +73,16 @@ class CopyPlanner {
   RootedPath resolve(const RootedPath& path) const;
   static constexpr std::uint32_t kPlainFolder = 0755;
   std::uint32_t folder_mode() const;
-  void make_folders(const RootedPath& path, std::uint32_t mode);
+  void make_folders(const RootedPath& path, std::uint32_t mode, bool owned = true);
+  RootedPath destination(const CopyDestination& to);
   RootedPath file_target(std::string_view name, const CopyDestination& to);
   void put_file(const RootedPath& at, PlannedEntry entry);
   void place_content(const CopyItem& item, std::size_t input, const RootedPath& into);
   void place_below(const TreeView::Node& node, std::size_t input, const RootedPath& at);
+  RootedPath archive_target(const RootedPath& path, const RootedPath& into);
+  void replace(const RootedPath& at, PlannedEntry entry);
   void extract(const TocEntry& entry, std::size_t input, const RootedPath& into);
+  void extract_link(const TocEntry& link, const RootedPath& into);
   void forget_below(const RootedPath& path);
   FileMeta dressed(const FileMeta& meta) const;
   void settle_hard_links();
@@ -83,8 +90,11 @@ class CopyPlanner {
   TreeView below_;
   PlaceOptions options_;
   CopyPlan plan_;
-  /// (item, link group) of planned files that have several names.
-  std::map<RootedPath, std::pair<std::size_t, std::uint64_t>> groups_;
+  /// Files that may have several planned names: each name's file, and the files as they were when the first name came.
+  /// What replaces one name leaves the others as they are.
+  std::map<RootedPath, std::size_t> file_of_;
+  std::vector<PlannedEntry> files_;
+  std::map<std::pair<std::size_t, std::uint64_t>, std::size_t> groups_;  ///< By (item, link group).
   std::size_t items_ = 0;
 };
 

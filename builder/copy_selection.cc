@@ -34,6 +34,9 @@ struct SplitPattern {
 SplitPattern split_pattern(const RootedPath& pattern) {
   SplitPattern split;
   for (auto part : pattern.components()) {
+    if (has_wildcard(part) && !match_path(part, "")) {
+      throw_error(ErrorKind::input, "syntax error in pattern {}", printable(go_quote(part)));
+    }
     if (split.rest.empty() && !has_wildcard(part)) {
       split.literal = split.literal.child(part);
     } else {
@@ -46,7 +49,7 @@ SplitPattern split_pattern(const RootedPath& pattern) {
 void match_below(const CopyTree& tree, const RootedPath& folder, std::span<const std::string> parts,
                  std::vector<RootedPath>& matches) {
   for (const auto& entry : tree.children(folder)) {
-    if (!match_path(parts.front(), entry.node.path.name()).value_or(false)) continue;
+    if (match_path(parts.front(), entry.node.path.name()) != true) continue;
     if (parts.size() == 1) {
       if (!entry.only_parent || entry.node.meta.type == FileType::directory) matches.push_back(entry.node.path);
     } else if (entry.node.meta.type == FileType::directory) {
@@ -87,17 +90,20 @@ std::vector<CopyItem> select_with_parents(const CopyTree& tree, std::string_view
     roots.clear();
     match_below(tree, resolve_links(tree, split.literal), split.rest, roots);
   }
+  bool may_miss = has_wildcard(pattern);
   std::vector<CopyItem> items;
   for (const auto& as_written : roots) {
     RootedPath root = resolve_links(tree, as_written);
     auto entry = tree.find(root);
-    if (!entry || entry->node.meta.type != FileType::directory) throw_not_found(tree, as_written);
+    if (!entry || entry->node.meta.type != FileType::directory) {
+      if (may_miss) continue;
+      throw_not_found(tree, as_written);
+    }
     CopyItem item{std::string(root.name()), root, {std::move(entry->node)}, true};
     IgnoreMatcher include(kept_path.is_root() ? std::vector<std::string>{"**"}
                                               : std::vector<std::string>{std::string(kept_path.relative())});
     walk_below(tree, root, &include, exclude, stop, item.nodes);
-    if (item.nodes.size() == 1 && !has_wildcard(kept_path.str()))
-      throw_not_found(tree, as_written.join(kept_path.relative()));
+    if (item.nodes.size() == 1 && !may_miss) throw_not_found(tree, as_written.join(kept_path.relative()));
     if (item.nodes.size() > 1) items.push_back(std::move(item));
   }
   return items;

@@ -95,7 +95,7 @@ class CopyRun {
 
   Ingredients make_key() const {
     Ingredients key;
-    key.add("kind", copy_.add ? "ADD 1" : "COPY 1");
+    key.add("kind", copy_.add ? "ADD 2" : "COPY 2");
     key.add("parent", copy_.link ? "none (--link)" : below_.chain_text());
     key.add("destination", copy_.to.path.str() + (copy_.to.folder && !copy_.to.path.is_root() ? "/" : ""));
     if (owner_) key.add("--chown", fmt::format("{}:{}", owner_->first, owner_->second));
@@ -108,13 +108,17 @@ class CopyRun {
     if (services_.plan.source_date_epoch) {
       key.add("SOURCE_DATE_EPOCH", std::to_string(*services_.plan.source_date_epoch));
     }
-    for (const Download& download : downloads_) {
-      key.add(fmt::format("download {}", download.name),
-              fmt::format("{} {}", download.file.content->str(), download.file.meta.mtime));
+    // In the order in which they are placed, since later ones replace earlier ones.
+    bool modes_count = copy_.chmod.empty() || !ModeChange::parse(copy_.chmod).is_octal() || copy_.add;
+    for (const Placed& source : order_) {
+      if (const Download* download = source.download) {
+        key.add(fmt::format("download {}", download->name),
+                fmt::format("{} {}", download->file.content->str(), download->file.meta.mtime));
+      } else {
+        add_items(key, std::span(items_).subspan(source.first_item, source.end_item - source.first_item), modes_count);
+      }
     }
     for (const CopyHeredoc& heredoc : copy_.heredocs) key.add(fmt::format("heredoc {}", heredoc.name), heredoc.content);
-    bool modes_count = copy_.chmod.empty() || !ModeChange::parse(copy_.chmod).is_octal() || copy_.add;
-    add_items(key, items_, modes_count);
     return key;
   }
 
@@ -126,7 +130,7 @@ class CopyRun {
 
   Written write(bool unpacked_already) {
     TreeView below = copy_.link ? TreeView() : services_.view(below_, activity_, stop_);
-    PlaceOptions options{.owner = owner_, .mode = {}, .now = services_.new_file_time()};
+    PlaceOptions options{.owner = owner_, .mode = {}, .now = services_.new_file_time(), .link = copy_.link};
     if (!copy_.chmod.empty()) options.mode = ModeChange::parse(copy_.chmod);
     CopyPlanner planner(std::move(below), std::move(options));
     for (const Placed& source : order_) place(planner, source);

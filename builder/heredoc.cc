@@ -51,6 +51,13 @@ std::optional<Heredoc> find_heredoc(std::string_view word) {
   return found;
 }
 
+void check_file_name(const Heredoc& heredoc) {
+  const std::string& name = heredoc.name;
+  if (name == "." || name == ".." || name.size() > 255 || name.find('/') != std::string::npos) {
+    throw_error(ErrorKind::input, "heredoc {} cannot become a file: its delimiter is no file name", go_quote(name));
+  }
+}
+
 std::vector<Heredoc> heredocs_of_line(std::string_view line) {
   std::vector<Heredoc> found;
   if (line.find("<<") == std::string_view::npos) return found;

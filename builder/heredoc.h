@@ -14,4 +14,7 @@ std::optional<Heredoc> find_heredoc(std::string_view word);
 /// All heredocs that a joined instruction line announces, in order (dockerfile.md 1.5).
 std::vector<Heredoc> heredocs_of_line(std::string_view line);
 
+/// Error(input) when the heredoc cannot become a file of its name.
+void check_file_name(const Heredoc& heredoc);
+
 }  // namespace imgb

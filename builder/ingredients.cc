@@ -29,16 +29,29 @@ std::optional<std::string_view> take_field(std::string_view& rest) {
   return field;
 }
 
-using Field = std::pair<std::string_view, std::string_view>;
+/// Some names repeat ("item"): the second of a name is compared with the second.
+struct Name {
+  std::string_view text;
+  std::size_t number = 0;
+  friend bool operator==(const Name&, const Name&) = default;
+};
+struct HashName {
+  std::size_t operator()(const Name& name) const {
+    return std::hash<std::string_view>{}(name.text) + name.number * 0x9e3779b97f4a7c15ULL;
+  }
+};
+using Field = std::pair<Name, std::string_view>;
+using FieldMap = std::unordered_map<Name, std::string_view, HashName>;
 
 std::vector<Field> fields_of(const Ingredients& ingredients) {
   std::vector<Field> fields;
+  std::unordered_map<std::string_view, std::size_t> count;
   std::string_view rest = ingredients.encoded();
   for (;;) {
     auto name = take_field(rest);
     auto value = name ? take_field(rest) : std::nullopt;
     if (!value) return fields;
-    fields.emplace_back(*name, *value);
+    fields.emplace_back(Name{*name, count[*name]++}, *value);
   }
 }
 
@@ -59,10 +72,15 @@ std::string file_difference(std::string_view name, std::string_view before, std:
   return fmt::format("{}: {}", printable(name), join(parts, ", "));
 }
 
-std::string difference(std::string_view name, std::string_view before, std::string_view after) {
-  if (name.starts_with(kFile)) return file_difference(name, before, after);
-  if (name == "parent") return "the file system below changed";
-  return fmt::format("{}: {} became {}", printable(name), shown(before), shown(after));
+std::string shown(const Name& name) {
+  bool numbered = name.number > 0 && !name.text.starts_with(kFile);
+  return numbered ? fmt::format("{} {}", printable(name.text), name.number + 1) : printable(name.text);
+}
+
+std::string difference(const Name& name, std::string_view before, std::string_view after) {
+  if (name.text.starts_with(kFile)) return file_difference(name.text, before, after);
+  if (name.text == "parent") return "the file system below changed";
+  return fmt::format("{}: {} became {}", shown(name), shown(before), shown(after));
 }
 
 }  // namespace
@@ -75,14 +93,13 @@ void Ingredients::add(std::string_view name, std::string_view value) {
 std::vector<std::string> explain_difference(const Ingredients& before, const Ingredients& after,
                                             std::size_t max_lines) {
   auto old_fields = fields_of(before), new_fields = fields_of(after);
-  std::unordered_map<std::string_view, std::string_view> old_by_name(old_fields.begin(), old_fields.end());
-  std::unordered_map<std::string_view, std::string_view> new_by_name(new_fields.begin(), new_fields.end());
+  FieldMap old_by_name(old_fields.begin(), old_fields.end()), new_by_name(new_fields.begin(), new_fields.end());
   std::vector<std::string> lines;
   for (const auto& [name, value] : new_fields) {
     auto was = old_by_name.find(name);
     if (was == old_by_name.end()) {
-      lines.push_back(name.starts_with(kFile) ? fmt::format("{}: added", printable(name))
-                                              : fmt::format("{}: {} is new", printable(name), shown(value)));
+      lines.push_back(name.text.starts_with(kFile) ? fmt::format("{}: added", shown(name))
+                                                   : fmt::format("{}: {} is new", shown(name), shown(value)));
     } else if (was->second != value) {
       lines.push_back(difference(name, was->second, value));
     }
@@ -90,7 +107,7 @@ std::vector<std::string> explain_difference(const Ingredients& before, const Ing
   for (const auto& [name, value] : old_fields) {
     if (!new_by_name.contains(name)) {
       lines.push_back(
-          fmt::format("{}: {}", printable(name), name.starts_with(kFile) ? "removed" : "is no longer there"));
+          fmt::format("{}: {}", shown(name), name.text.starts_with(kFile) ? "removed" : "is no longer there"));
     }
   }
   if (lines.empty() && before.encoded() != after.encoded()) lines.emplace_back("the order of its inputs changed");

@@ -26,6 +26,7 @@ void set_command(RunStep& step, const Run& run, const std::vector<std::string>& 
   if (is_heredoc_alone(run)) {
     std::string body = body_of(run.heredocs.front());
     if (body.starts_with("#!")) {
+      check_file_name(run.heredocs.front());
       step.script = RunScript{run.heredocs.front().name, std::move(body)};
       text = "/dev/pipes/" + run.heredocs.front().name;
     } else {

@@ -6,6 +6,7 @@
 #include "builder/dockerfile_error.h"
 #include "builder/expand.h"
 #include "builder/global_scope.h"
+#include "builder/heredoc.h"
 #include "builder/history_text.h"
 #include "builder/lower_run.h"
 #include "core/base/text.h"
@@ -72,16 +73,15 @@ class Lowering {
     if (const Arg* arg = std::get_if<Arg>(&instruction.what)) {
       for (const auto& declared : arg->args) trigger_args_.push_back(declared.name);
     }
-    apply(instruction, '\\');
+    apply(instruction);
   }
 
-  void apply(const Instruction& instruction, std::optional<char> escape = {}) {
-    escape_ = escape.value_or(options_.escape);
+  void apply(const Instruction& instruction) {
     text_ = &instruction.original;
     std::visit([this](const auto& what) { handle(what); }, instruction.what);
   }
 
-  std::string expand(const Word& word) const { return expand_word(word, env_, escape_); }
+  std::string expand(const Word& word) const { return expand_word(word, env_, options_.escape); }
 
   void commit(std::string created_by, bool has_layer) {
     History entry;
@@ -192,7 +192,7 @@ class Lowering {
   void handle(const Expose& expose) {
     std::vector<std::string> words;
     for (const Word& word : expose.ports) {
-      for (auto& part : expand_words(word, env_, escape_)) words.push_back(std::move(part));
+      for (auto& part : expand_words(word, env_, options_.escape)) words.push_back(std::move(part));
     }
     auto ports = parse_exposed_ports(words);
     config_.config.exposed_ports.insert(ports.begin(), ports.end());
@@ -247,7 +247,7 @@ class Lowering {
   }
 
   void handle(const Run& run) {
-    RunSurroundings around{shell(), workdir(), config_.config.user, env_, escape_, args_};
+    RunSurroundings around{shell(), workdir(), config_.config.user, env_, options_.escape, args_};
     RunStep step = lower_run(run, around, options_);
     std::string created_by = history_run(args_in_effect(), step.argv);
     add_step(std::move(step), std::move(created_by));
@@ -261,6 +261,7 @@ class Lowering {
     step.from = options_.input_of(stage, true);
     for (const Word& source : from.sources) step.sources.push_back(expand(source));
     for (const Heredoc& heredoc : from.heredocs) {
+      check_file_name(heredoc);
       std::string body = body_of(heredoc);
       step.heredocs.push_back({heredoc.name, heredoc.expand ? expand_heredoc(body, env_) : std::move(body)});
     }
@@ -269,7 +270,7 @@ class Lowering {
     if (from.chown) step.chown = expand(*from.chown);
     if (from.chmod) step.chmod = expand(*from.chmod);
     if (!step.chmod.empty()) ModeChange::parse(step.chmod);  // errors belong to this line
-    step.link = from.link;
+    step.link = from.link && step.chmod.empty();             // as in BuildKit: dockerfile.md 3.3 "--link"
     step.parents = from.parents;
     step.exclude = from.exclude;
     if (add && add->checksum) step.checksum = expand(*add->checksum);
@@ -286,7 +287,6 @@ class Lowering {
   std::vector<std::string> warnings_, trigger_args_;
   LineRange lines_;
   const std::string* text_ = nullptr;
-  char escape_ = '\\';
   bool has_cmd_ = false;
 };
 

@@ -72,6 +72,19 @@ class NoFiles : public CopyTree {
   std::vector<Entry> children(const RootedPath&) const override { return {}; }
 };
 
+void add_node(Ingredients& key, const TreeView::Node& node, std::string_view prefix, bool modes) {
+  std::string_view path = node.path.is_root() ? "." : node.path.relative();
+  bool sized = node.meta.type == FileType::regular;
+  key.add(fmt::format("file {}{}", prefix, path),
+          render(FileIngredient{.type = std::string(type_name(node.meta.type)),
+                                .mode = modes || node.meta.type == FileType::symlink ? node.meta.mode : 0,
+                                .uid = node.meta.uid,
+                                .gid = node.meta.gid,
+                                .size_bytes = sized ? node.meta.size_bytes : 0,
+                                .content = content_of(node),
+                                .xattrs = digest_of(node.meta.xattrs)}));
+}
+
 }  // namespace
 
 TreeInput::TreeInput(StepServices& services, const Input& input, const FileSystem& files, Activity& activity,
@@ -99,7 +112,6 @@ TreeInput::Unknown TreeInput::unknown_in(const std::vector<CopyItem>& items) con
       unknown.all_bytes += node.meta.size_bytes;
       if (node.content) continue;
       unknown.bytes += node.meta.size_bytes;
-      ++unknown.files;
     }
   }
   return unknown;
@@ -155,24 +167,18 @@ void TreeInput::remember(const Toc& written) {
   read_.clear();
 }
 
-void add_items(Ingredients& key, const std::vector<CopyItem>& items, bool modes, std::string_view prefix) {
-  std::string name;
+void add_items(Ingredients& key, std::span<const CopyItem> items, bool modes) {
   for (const CopyItem& item : items) {
-    key.add("item", fmt::format("{} {}", item.is_folder() ? "folder" : "file", item.is_folder() ? "" : item.name));
-    for (const TreeView::Node& node : item.nodes) {
-      // A folder whose content is copied does not itself count.
-      if (&node == &item.nodes.front() && item.is_folder()) continue;
-      name.assign("file ").append(prefix).append(node.path.relative());
-      bool sized = node.meta.type == FileType::regular;
-      key.add(name, render(FileIngredient{.type = std::string(type_name(node.meta.type)),
-                                          .mode = modes || node.meta.type == FileType::symlink ? node.meta.mode : 0,
-                                          .uid = node.meta.uid,
-                                          .gid = node.meta.gid,
-                                          .size_bytes = sized ? node.meta.size_bytes : 0,
-                                          .content = content_of(node),
-                                          .xattrs = digest_of(node.meta.xattrs)}));
+    key.add("item", item.is_folder() ? "folder" : "file " + item.name);
+    // A folder whose content is copied does not itself count.
+    for (const TreeView::Node& node : std::span(item.nodes).subspan(item.is_folder() ? 1 : 0)) {
+      add_node(key, node, {}, modes);
     }
   }
+}
+
+void add_mounted(Ingredients& key, const CopyItem& item, std::string_view prefix) {
+  for (const TreeView::Node& node : item.nodes) add_node(key, node, prefix, true);
 }
 
 }  // namespace imgb

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string_view>
 #include <vector>
@@ -23,9 +24,9 @@ class TreeInput {
   const CopyTree& tree() const { return tree_ ? *tree_ : *all_; }
   bool is_folder() const { return folder_.has_value(); }
 
-  /// Bytes and files whose digest is not known yet.
+  /// Bytes of all files, and of those whose digest is not known yet.
   struct Unknown {
-    std::uint64_t bytes = 0, files = 0, all_bytes = 0;
+    std::uint64_t bytes = 0, all_bytes = 0;
   };
   Unknown unknown_in(const std::vector<CopyItem>& items) const;
   /// Reads what is unknown.
@@ -59,6 +60,8 @@ class TreeInput {
 
 /// Adds what counts of the items for a key: path, type, mode, owner, size, content, link target, attributes of each
 /// file, never times. Contents must be known. Without `modes`, permissions do not count: --chmod replaces them.
-void add_items(Ingredients& key, const std::vector<CopyItem>& items, bool modes = true, std::string_view prefix = {});
+void add_items(Ingredients& key, std::span<const CopyItem> items, bool modes = true);
+/// The same of one item that is mounted, and not copied: a folder itself counts too.
+void add_mounted(Ingredients& key, const CopyItem& item, std::string_view prefix = {});
 
 }  // namespace imgb

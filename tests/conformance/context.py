@@ -79,6 +79,9 @@ def archive(entry):
                 info.type, info.mode = tarfile.DIRTYPE, value.mode
             elif isinstance(value, Link):
                 info.type, info.linkname = tarfile.SYMTYPE, value.target
+            elif isinstance(value, HardLink):
+                info.type, info.linkname, info.mode = tarfile.LNKTYPE, value.target, 0o644
+                info.uid = info.gid = 1234 if value.target in entry.entries else 0
             else:
                 value = value if isinstance(value, File) else File(value)
                 data, info.mode, info.uid, info.gid = value.content.encode(), value.mode, 1234, 1234

@@ -196,6 +196,23 @@ TEST(Build, DownloadIsAskedForAgainAndReused) {
   EXPECT_EQ(t.read(t.build("FROM scratch\nADD http://x/dir/f%20g /d/\n"), "/d/f g"), "other");
 }
 
+TEST(Build, OrderOfDownloadsAndFilesCountsForTheCache) {
+  TestBuild t;
+  t.files.files["http://x/f"] = {.content = "remote", .etag = "1", .mtime_seconds = 7};
+  t.write("f", "local");
+  EXPECT_EQ(t.read(t.build("FROM scratch\nADD http://x/f f /d/\n"), "/d/f"), "local");
+  EXPECT_EQ(t.read(t.build("FROM scratch\nADD f http://x/f /d/\n"), "/d/f"), "remote");
+}
+
+TEST(Build, LinkIsIgnoredWithChmod) {
+  TestBuild t;
+  t.write("f", "1");
+  t.images.add("base", t.make_base(TreeBuilder().dir("/etc", 0755)));
+  auto result = t.build("FROM base\nCOPY --link --chmod=600 f /etc/f\n");
+  EXPECT_EQ(t.tree(result).find(RootedPath::clean("/etc")).value().meta.mode, 0755u);
+  EXPECT_EQ(t.tree(result).find(RootedPath::clean("/etc/f")).value().meta.mode, 0600u);
+}
+
 TEST(Build, DownloadWithTheWrongChecksumIsRefused) {
   TestBuild t;
   t.files.files["http://x/f"] = {.content = "data"};

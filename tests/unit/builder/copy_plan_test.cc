@@ -194,6 +194,76 @@ TEST(CopyPlan, ArchiveReplacesLinksAndStaysInside) {
   EXPECT_EQ(at(plan, "/usr/out").meta.type, FileType::directory);
 }
 
+/// ADD of archives, one after the other.
+CopyPlan extract_all(const TreeBuilder& base, std::vector<std::shared_ptr<const Toc>> archives,
+                     const PlaceOptions& options = {}) {
+  CopyPlanner planner(TreeView().with(base.toc()), options);
+  for (std::size_t i = 0; i < archives.size(); ++i) {
+    planner.place_archive(*archives[i], i + 1, parse_destination("/d/", RootedPath()));
+  }
+  return planner.take();
+}
+
+TEST(CopyPlan, ArchiveLinkWhoseNameComesFirstCarriesTheBytes) {
+  auto plan = extract_all({}, {TreeBuilder().file("/z", "x").hard_link("/a", "/z").hard_link("/m", "/z").toc()});
+  EXPECT_EQ(at(plan, "/d/a").kind, TocEntry::Kind::file);
+  EXPECT_TRUE(at(plan, "/d/a").archive_offset);
+  for (const char* name : {"/d/m", "/d/z"}) {
+    EXPECT_EQ(at(plan, name).kind, TocEntry::Kind::hard_link) << name;
+    EXPECT_EQ(at(plan, name).link_to.str(), "/d/a") << name;
+  }
+}
+
+TEST(CopyPlan, WhatReplacesOneNameLeavesTheOtherNamesAlone) {
+  auto links = TreeBuilder().file("/x", "old").hard_link("/y", "/x").hard_link("/z", "/x").toc();
+  auto plan = extract_all({}, {links, TreeBuilder().file("/x", "newer").toc()});
+  EXPECT_EQ(at(plan, "/d/x").input, 2u);
+  EXPECT_EQ(at(plan, "/d/y").kind, TocEntry::Kind::file);
+  EXPECT_EQ(at(plan, "/d/y").input, 1u);
+  EXPECT_EQ(at(plan, "/d/y").meta.size_bytes, 3u);
+  EXPECT_EQ(at(plan, "/d/z").link_to.str(), "/d/y");
+}
+
+TEST(CopyPlan, ArchiveLinkMayNameWhatWasThereBefore) {
+  auto link = TreeBuilder().hard_link("/a", "/x").toc();
+  auto plan = extract_all({}, {TreeBuilder().file("/x", "x").toc(), link});
+  EXPECT_EQ(at(plan, "/d/a").input, 1u);
+  EXPECT_EQ(at(plan, "/d/x").link_to.str(), "/d/a");
+  plan = extract_all(TreeBuilder().file("/d/x", "below", 0600), {link});
+  EXPECT_EQ(at(plan, "/d/a").link_to.str(), "/d/x");
+  EXPECT_EQ(at(plan, "/d/a").meta.mode, 0600u);
+  EXPECT_THROW(extract_all({}, {link}), Error) << "no such file";
+}
+
+TEST(CopyPlan, ArchiveFileReplacesAFolderWithLinksInIt) {
+  Case c{.files = TreeBuilder().dir("/A").dir("/A/sub").file("/A/sub/x", "x").hard_link("/A/sub/y", "/A/sub/x"),
+         .sources = {"A"}};
+  c.plan("/d/");
+  CopyPlanner planner(TreeView(), {});
+  planner.place(c.items[0], 0, parse_destination("/d/", RootedPath()));
+  planner.place_archive(*TreeBuilder().file("/sub", "file").toc(), 1, parse_destination("/d/", RootedPath()));
+  EXPECT_THAT(paths(planner.take()), ElementsAre("/d", "/d/sub"));
+}
+
+TEST(CopyPlan, LinkNamesFoldersAboveItsDestinationAsMostAre) {
+  Case c{.files = TreeBuilder().file("/f", "x"), .sources = {"f"}};
+  c.options.owner = {4, 5};
+  c.options.link = true;
+  auto plan = c.plan("/usr/local/x");
+  for (const char* folder : {"/usr", "/usr/local"}) EXPECT_EQ(at(plan, folder).meta.uid, 0u) << folder;
+  EXPECT_EQ(at(plan, "/usr/local/x").meta.uid, 4u);
+  plan = c.plan("/srv/app/");
+  EXPECT_EQ(at(plan, "/srv").meta.uid, 0u);
+  EXPECT_EQ(at(plan, "/srv/app").meta.uid, 4u) << "the destination itself is what --chown is about";
+}
+
+TEST(CopyPlan, NamesThatNoFileSystemHoldsAreRefused) {
+  Case c{.files = TreeBuilder().file("/f", "x"), .sources = {"f"}};
+  c.plan("/" + std::string(255, 'x') + "/");
+  expect_error(c, "/" + std::string(256, 'x') + "/", "file name too long");
+  expect_error(c, "/d/" + std::string(256, 'x'), "file name too long");
+}
+
 TEST(CopyPlan, WorkdirMakesOnlyWhatIsMissing) {
   CopyPlanner planner(TreeView().with(TreeBuilder().dir("/srv", 0700).toc()),
                       {.owner = {{33, 33}}, .mode = {}, .now = kNow});

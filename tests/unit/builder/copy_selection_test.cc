@@ -53,6 +53,18 @@ TEST(CopySelection, MissingLiteralPathIsAnErrorThatNamesIt) {
 
 TEST(CopySelection, WildcardWithoutMatchTakesNothing) { EXPECT_THAT(select(sample(), "*.zip"), IsEmpty()); }
 
+TEST(CopySelection, MalformedPatternIsAnErrorEvenWhereNothingCouldMatch) {
+  for (const char* pattern : {"a[", "none/a[", "di*/[", "dir1/[b-"}) {
+    try {
+      select(sample(), pattern);
+      ADD_FAILURE() << pattern;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::input);
+      EXPECT_THAT(e.what(), ::testing::HasSubstr("syntax error in pattern")) << pattern;
+    }
+  }
+}
+
 TEST(CopySelection, StarStaysInOneFolder) {
   EXPECT_THAT(select(sample(), "*.txt"), ElementsAre("home.txt"));
   EXPECT_THAT(select(sample(), "*/*.txt"), ElementsAre("a.txt", "c.txt"));
@@ -97,6 +109,13 @@ TEST(CopySelection, ParentsTakesDeepPatterns) {
   EXPECT_THAT(select(sample(), "dir1", parents), ElementsAre("/", "/dir1", "/dir1/a.txt", "/dir1/b.md"));
   EXPECT_THROW(select(sample(), "nope/x", parents), Error);
   EXPECT_THAT(select(sample(), "*.zip", parents), IsEmpty());
+}
+
+TEST(CopySelection, ParentsWithAWildcardMayMissInSomeOfItsMatches) {
+  SelectOptions parents{.exclude = {}, .parents = true};
+  auto tree = TreeBuilder().dir("/src").dir("/src/x").file("/src/x/b", "b").dir("/src/z").file("/src/plain", "p");
+  EXPECT_THAT(select(tree, "src/*/./b", parents), ElementsAre("x/", "/src/x/b"));
+  EXPECT_THROW(select(tree, "src/z/./b", parents), Error);
 }
 
 TEST(IgnoringTree, HidesIgnoredFilesAndKeepsParentsOfExceptions) {

@@ -39,6 +39,14 @@ TEST(Ingredients, ExplainNamesVariablesAndTheStepBelow) {
               ElementsAre("the file system below changed", "variable A: \"=1\" became \"=2\""));
 }
 
+TEST(Ingredients, ExplainComparesRepeatedNamesInTheirOrder) {
+  auto before = make({{"item", "folder"}, {"file d/a", file(0644, 1, "x")}, {"item", "file b"}, {"extra host", "h"}});
+  auto after = make({{"item", "folder"}, {"file d/a", file(0644, 1, "y")}, {"item", "file b"}, {"extra host", "h"}});
+  EXPECT_THAT(explain_difference(before, after), ElementsAre("file d/a: content changed"));
+  after = make({{"item", "folder"}, {"file d/a", file(0644, 1, "x")}, {"item", "file c"}, {"extra host", "h"}});
+  EXPECT_THAT(explain_difference(before, after), ElementsAre("item 2: \"file b\" became \"file c\""));
+}
+
 TEST(Ingredients, ExplainIsShortForManyFiles) {
   Ingredients before, after;
   for (int i = 0; i < 100; ++i) after.add("file " + std::to_string(i), file(0644, 1, "x"));

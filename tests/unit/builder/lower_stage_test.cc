@@ -145,5 +145,27 @@ TEST(LowerStage, HeredocOfCopyExpandsUnlessQuoted) {
   EXPECT_EQ(copy.heredocs[1].content, "$v\n");
 }
 
+TEST(LowerStage, TriggersExpandWithTheEscapeOfTheFile) {
+  Lowered lowered;
+  lowered.options.escape = '`';
+  lowered.start.config.config.on_build = {R"(ENV A=x\y B="q\z" C=a`b)", R"(WORKDIR /w\x)"};
+  auto stage = lowered("");
+  EXPECT_THAT(stage.config.config.env, ElementsAre(HasSubstr("PATH="), R"(A=x\y)", R"(B=q\z)", "C=ab"));
+  EXPECT_EQ(stage.config.config.working_dir, R"(/w\x)");
+}
+
+TEST(LowerStage, HeredocThatBecomesAFileIsNamedLikeOne) {
+  for (const char* file : {"RUN <<a/b\n#!/bin/sh\na/b\n", "COPY <<a/b /d/\nx\na/b\n", "COPY <<.. /d/\nx\n..\n"}) {
+    try {
+      Lowered()(file);
+      ADD_FAILURE() << file;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::input) << file;
+      EXPECT_THAT(e.what(), HasSubstr("cannot become a file")) << file;
+    }
+  }
+  EXPECT_THAT(run_of(Lowered()("RUN <<a/b\necho\na/b\n")).argv, ElementsAre("/bin/sh", "-c", "echo\n"));
+}
+
 }  // namespace
 }  // namespace imgb
