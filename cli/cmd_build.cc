@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "builder/export.h"
+#include "cli/attachment.h"
 #include "cli/build_flags.h"
 #include "cli/build_inputs.h"
 #include "cli/build_report.h"
@@ -9,7 +10,6 @@
 #include "cli/files.h"
 #include "cli/host_flags.h"
 #include "cli/settle.h"
-#include "cli/terminal_session.h"
 #include "cli/wiring.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -31,16 +31,17 @@ std::vector<Reference> parse_tags(const std::vector<std::string>& tags) {
 }
 
 // --on-error=shell: the failed step's world with a shell in it, on the user's terminal. Standard output is the
-// result's, so that the shell has standard error alone.
+// result's: what the shell writes goes to standard error.
 void open_shell(CliEnv& env, Sandbox& sandbox, const StepSpec& failed, const Error& why) {
   env.close_screen();
   env.tell(describe(why));
   env.tell("a shell in the failed step follows; exit ends the build");
   StepSpec spec = failed;
   spec.argv = {"/bin/sh"};
-  spec.tty = ::isatty(STDIN_FILENO) == 1;
-  Running running = sandbox.start(spec, {STDIN_FILENO, STDERR_FILENO, STDERR_FILENO});
-  if (spec.tty) join_terminals(running, true, [](std::span<const std::byte>) {});
+  spec.tty = true;
+  Attachment attachment({.interactive = true, .tty = true, .terminal_output = STDERR_FILENO});
+  Running running = sandbox.start(spec, attachment.io());
+  attachment.serve(running, {});
   running.wait();
 }
 

@@ -1,7 +1,6 @@
-#include <unistd.h>
-
 #include <csignal>
 
+#include "cli/attachment.h"
 #include "cli/commands.h"
 #include "cli/container_run.h"
 #include "cli/host_flags.h"
@@ -35,17 +34,13 @@ class Exec : public Verb {
     enter_user_namespace_if_needed(container.state.supervisor);
     SignalWatch* watch = &env.watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH});
     ExecSpec spec = make_spec(env.store(), parse_run_request(container.config.request), watch->token());
-    StepIo io{interactive_ ? STDIN_FILENO : -1, STDOUT_FILENO, STDERR_FILENO};
-    Running running = start_or_exit_code([&] { return exec_into(container.state.init, spec, io); });
-    watch->forward([&](int number) {
-      if (number == SIGWINCH)
-        copy_terminal_size(running);
-      else
-        running.signal(number);
-    });
-    if (tty_) join_terminals(running, interactive_, [](std::span<const std::byte>) {});
+    Attachment attachment({.interactive = interactive_, .tty = tty_});
+    Running running = start_or_exit_code([&] { return exec_into(container.state.init, spec, attachment.io()); });
+    pass_signals(*watch, running, tty_);
+    attachment.serve(running, {});
     StepResult result = running.wait();
     watch->forward({});
+    attachment.check();
     return result.status.shell_code();
   }
 

@@ -1,9 +1,8 @@
 #include "cli/container_run.h"
 
-#include <unistd.h>
-
 #include <csignal>
 
+#include "cli/attachment.h"
 #include "cli/errors.h"
 #include "cli/settle.h"
 #include "cli/signals.h"
@@ -15,27 +14,15 @@ namespace {
 
 constexpr int kCannotExecute = 126, kNotFound = 127;
 
-/// What joins a container in the foreground to us. Without a terminal and with --rm our own descriptors are given to
-/// it, so that not a byte is copied; else its output goes through pipes into its log as well.
-struct Joint {
-  StepIo io;
-  OutputPipes ours, theirs;
+/// With --rm nobody can ask for the log: none is written.
+OutputLog log_of(ContainerOwner& owner, const ContainerConfig& config) {
+  if (config.remove_when_done) return {};
+  return [&owner](int stream, std::span<const std::byte> bytes) {
+    owner.log(static_cast<ContainerOwner::Stream>(stream), bytes);
+  };
+}
 
-  Joint(const RunRequest& request, bool keep_log) {
-    io.in = request.interactive ? STDIN_FILENO : -1;
-    if (request.tty) return;
-    io.out = STDOUT_FILENO;
-    io.err = STDERR_FILENO;
-    if (!keep_log) return;
-    for (auto [mine, their, number] :
-         {std::tuple{&ours.out, &theirs.out, &io.out}, {&ours.err, &theirs.err, &io.err}}) {
-      Pipe pipe = make_pipe();
-      *mine = std::move(pipe.read);
-      *their = std::move(pipe.write);
-      *number = their->get();
-    }
-  }
-};
+}  // namespace
 
 void pass_signals(SignalWatch& watch, Running& running, bool tty) {
   watch.forward([&running, tty](int number) {
@@ -45,21 +32,6 @@ void pass_signals(SignalWatch& watch, Running& running, bool tty) {
       running.signal(number);
   });
 }
-
-StepResult move_and_wait(Running& running, const RunRequest& request, Joint& joint, ContainerOwner& owner) {
-  if (request.tty) {
-    join_terminals(running, request.interactive,
-                   [&](std::span<const std::byte> bytes) { owner.log(ContainerOwner::Stream::out, bytes); });
-  } else if (joint.ours.out) {
-    joint.theirs = {};
-    copy_output(running, joint.ours, [&](int stream, std::span<const std::byte> bytes) {
-      owner.log(static_cast<ContainerOwner::Stream>(stream), bytes);
-    });
-  }
-  return running.wait();
-}
-
-}  // namespace
 
 Running start_or_exit_code(const std::function<Running()>& start) {
   try {
@@ -79,15 +51,17 @@ int run_attached(CliEnv& env, const Containers& containers, const Container& con
     PreparedContainer prepared(env.store(), request, container.config.id, watch.token());
     env.close_screen();
     Sandbox sandbox({request.ports});
-    Joint joint(request, !container.config.remove_when_done);
-    Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), joint.io); });
+    Attachment attachment({.interactive = request.interactive, .tty = request.tty});
+    Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), attachment.io()); });
     for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
     owner.started(running.pid(), sandbox.forwards());
     settle_in_background(env.store().root(), prepared.snapshots());
     pass_signals(watch, running, request.tty);
-    StepResult result = move_and_wait(running, request, joint, owner);
+    attachment.serve(running, log_of(owner, container.config));
+    StepResult result = running.wait();
     watch.forward({});
     owner.exited(result);
+    attachment.check();
     if (result.out_of_memory) env.tell("imgb: the container was killed: out of memory");
     return result.status.shell_code();
   } catch (const std::exception& e) {

@@ -3,6 +3,7 @@
 
 #include "cli/container_start.h"
 #include "cli/env.h"
+#include "cli/signals.h"
 #include "sandbox/containers.h"
 
 namespace imgb {
@@ -16,6 +17,10 @@ void remove_ended(const Containers& containers, const std::string& id);
 
 /// `__supervise ROOT ID`: runs a created container to its end, its output going to its log. One thread at the start.
 int run_supervisor(std::span<const std::string> words);
+
+/// Signals that reach us go to the program from now on; a change of our terminal's size to its terminal, when it has
+/// one.
+void pass_signals(SignalWatch& watch, Running& running, bool tty);
 
 /// Starts with Docker's exit codes for what may go wrong.
 Running start_or_exit_code(const std::function<Running()>& start);

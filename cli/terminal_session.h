@@ -1,7 +1,6 @@
 #pragma once
 #include <termios.h>
 
-#include <functional>
 #include <optional>
 
 #include "sandbox/launch.h"
@@ -23,17 +22,7 @@ class RawTerminal {
   std::optional<termios> before_;
 };
 
-/// Joins our terminal (0, 1) and a container's (`-t`) until the container ends: keys in, output out, size kept equal.
-/// `log` hears the output too.
-void join_terminals(Running& running, bool interactive, const std::function<void(std::span<const std::byte>)>& log);
+/// Gives a container's terminal (`-t`) the size of ours.
 void copy_terminal_size(const Running& running);
-
-/// Moves the output pipes of a container to our standard output and error, and to `log`, until it ends; what its
-/// processes wrote before the end is complete, and a pipe that something else still holds does not keep us.
-struct OutputPipes {
-  Fd out, err;
-};
-using OutputLog = std::function<void(int stream, std::span<const std::byte>)>;
-void copy_output(const Running& running, const OutputPipes& pipes, const OutputLog& log);
 
 }  // namespace imgb

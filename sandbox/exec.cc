@@ -10,6 +10,7 @@
 #include "sandbox/host_labels.h"
 #include "sandbox/plan.h"
 #include "sandbox/procfs.h"
+#include "sandbox/program_user.h"
 #include "sandbox/running.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/spawner.h"
@@ -37,17 +38,27 @@ Foreign foreign_namespaces(const Procfs& proc, pid_t world) {
   return foreign;
 }
 
+/// A process of our own user namespace would show us what its ids are outside of both.
+WorldIds ids_of(const Procfs& proc, pid_t world, bool own_user_namespace) {
+  if (!own_user_namespace) return {reachable_ids("uid_map"), reachable_ids("gid_map")};
+  return {parse_id_map(proc.read(fmt::format("{}/uid_map", world))),
+          parse_id_map(proc.read(fmt::format("{}/gid_map", world)))};
+}
+
 }  // namespace
 
 Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   Fd world(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!world) throw_errno("the container's process {}", pid);
-  Foreign foreign = foreign_namespaces(Procfs::open(), pid);
+  Procfs proc = Procfs::open();
+  Foreign foreign = foreign_namespaces(proc, pid);
+  WorldIds ids = ids_of(proc, pid, foreign.user);
 
   PlanHost host;
   host.apparmor_profile = find_apparmor_profile();
   host.selinux_label = find_selinux_label();
   ProcessPlan process = make_process_plan(spec, host);
+  check_ids(process, ids);
   std::string filter = spec.security == Security::insecure ? std::string() : seccomp_filter(process.capabilities);
   std::string plan = render_for_stub(process, foreign.user, filter);
 
@@ -69,6 +80,7 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   std::array stdio = {io.in, io.out, io.err};
   for (int& one : stdio)
     if (one < 0) one = null.get();
+  give_pipes(io, process, ids);
   send_plan(running->control, plan, stdio, numbers_of(foreign.spaces));
   running->wait_for_start();
   return Running(std::move(running));

@@ -1,8 +1,6 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
-#include <algorithm>
-
 #include "core/base/text.h"
 #include "sandbox/procfs.h"
 #include "sandbox/rootless.h"
@@ -73,18 +71,23 @@ IdMap rootless_map(std::uint32_t own_id, const std::vector<SubIdRange>& ranges) 
   return map;
 }
 
-bool contains(const IdMap& map, std::uint32_t inside) {
-  return std::ranges::any_of(
-      map, [&](const IdRange& range) { return inside >= range.inside && inside - range.inside < range.count; });
+std::optional<std::uint32_t> find_outside(const IdMap& map, std::uint32_t inside) {
+  for (const IdRange& range : map)
+    if (inside >= range.inside && inside - range.inside < range.count) return range.outside + (inside - range.inside);
+  return std::nullopt;
 }
 
 bool is_rootless() { return !is_whole(own_map("uid_map")); }
 
-IdMap step_id_map(std::string_view kind) {
+IdMap reachable_ids(std::string_view kind) {
   IdMap own = own_map(kind);
-  if (is_whole(own)) return {kStepIds};
   for (IdRange& range : own) range.outside = range.inside;
   return own;
+}
+
+IdMap step_id_map(std::string_view kind) {
+  IdMap reachable = reachable_ids(kind);
+  return is_whole(reachable) ? IdMap{kStepIds} : reachable;
 }
 
 std::optional<std::string> rootless_warning() {

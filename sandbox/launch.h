@@ -16,7 +16,8 @@
 
 namespace imgb {
 
-/// Where the main process reads and writes. Borrowed; -1 is /dev/null. Ignored for a step with a terminal.
+/// Where the main process reads and writes. Borrowed; -1 is /dev/null. Ignored for a step with a terminal. Pipes become
+/// the program's user's own: give it none that others use.
 struct StepIo {
   int in = -1, out = -1, err = -1;
 };

@@ -27,7 +27,8 @@ std::vector<SubIdRange> find_sub_ids(std::string_view text, std::string_view use
 /// The user's own id as 0, then the ranges from 1 on.
 IdMap rootless_map(std::uint32_t own_id, const std::vector<SubIdRange>& ranges);
 
-bool contains(const IdMap& map, std::uint32_t inside);
+/// What an id inside is outside; nullopt: it is not mapped.
+std::optional<std::uint32_t> find_outside(const IdMap& map, std::uint32_t inside);
 
 /// For an ordinary user: makes this process root of a user and mount namespace of its own. Does nothing for root and
 /// inside such a namespace. Call it first thing in a command that needs a root file system, before any thread is made.
@@ -41,6 +42,8 @@ bool is_rootless();
 /// The map of a step's user namespace, `kind` being "uid_map" or "gid_map". Root of the host gets ids that nobody else
 /// has: a RUN's user 0 is not even an ordinary user outside. Elsewhere what we have is passed on as it is.
 IdMap step_id_map(std::string_view kind);
+/// The ids that this process can be given, each as itself: the map of a step without a user namespace of its own.
+IdMap reachable_ids(std::string_view kind);
 IdMap parse_id_map(std::string_view text);  ///< As the kernel shows it.
 /// Only the user's own id could be mapped: owners in images cannot be kept on disk.
 std::optional<std::string> rootless_warning();

@@ -10,6 +10,7 @@
 #include "sandbox/control.h"
 #include "sandbox/launch.h"
 #include "sandbox/plan.h"
+#include "sandbox/program_user.h"
 #include "sandbox/running.h"
 #include "sandbox/step_host.h"
 #include "sandbox/worlds.h"
@@ -37,17 +38,6 @@ struct StdioFds {
   std::array<int, 3> all;
 };
 
-/// An image may ask for a user that an ordinary user's ranges do not reach.
-void check_ids(const ProcessPlan& process, const Spawner::Options& spawner) {
-  if (contains(spawner.uids, process.uid) && contains(spawner.gids, process.gid)) return;
-  throw Error(ErrorKind::unsupported, fmt::format("user {}, group {} of the image cannot be had here: your id range "
-                                                  "does not reach so far",
-                                                  process.uid, process.gid))
-      .set_hint(
-          "install the package uidmap and give yourself ids: usermod --add-subuids 100000-165535 --add-subgids "
-          "100000-165535 USER");
-}
-
 }  // namespace
 
 struct Sandbox::State {
@@ -69,7 +59,9 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
     return launch(instead, io, next);
   }
   SandboxPlan plan = make_plan(spec, host.facts_for(spec));
-  check_ids(plan.process, host.spawner(spec.security).options());
+  const Spawner::Options& how = host.spawner(spec.security).options();
+  check_ids(plan.process, {how.uids, how.gids});
+  give_pipes(io, plan.process, {how.uids, how.gids});
   std::string bytes = render_for_stub(plan, plan.filter ? *host.filter(plan.process.capabilities) : std::string());
   WorldKind kind = worlds.kind_of(plan, spec.security);
   auto running = worlds.get(kind, plan, spec);

@@ -53,8 +53,8 @@ Spawner& StepHost::spawner(Security security) {
   if (security == Security::compat && !kind.cgroup)
     warn("this host gives imgb no device cgroup: device nodes that a step makes can be opened");
   Spawner::Options how{.user_namespace = security == Security::standard, .cgroup = kind.cgroup.get()};
-  how.uids = step_id_map("uid_map");
-  how.gids = step_id_map("gid_map");
+  how.uids = how.user_namespace ? step_id_map("uid_map") : reachable_ids("uid_map");
+  how.gids = how.user_namespace ? step_id_map("gid_map") : reachable_ids("gid_map");
   kind.spawner = std::make_unique<Spawner>(*stub_, std::move(how));
   return *kind.spawner;
 }
