@@ -16,7 +16,6 @@ namespace imgb {
 namespace {
 
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 /// Everything below a folder, one line each; names of one file share a number.
 void list_into(const Dir& dir, const std::string& prefix, std::map<std::uint64_t, std::size_t>& links,

@@ -81,7 +81,8 @@ class SnapshotTest : public testing::Test {
   }
   /// Runs `step` in an overlay over the stack and commits what it left.
   template <class Step>
-  Layer run(const std::vector<Layer>& below, Step step, SnapshotStore::CommitOptions options = {}, bool adopt = true) {
+  Layer run(const std::vector<Layer>& below, Step step, const SnapshotStore::CommitOptions& options = {},
+            bool adopt = true) {
     std::vector<std::string> lower = ensure(below);
     auto scratch = snapshots.make_scratch(below);
     {

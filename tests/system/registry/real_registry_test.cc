@@ -77,7 +77,7 @@ class RealRegistry : public testing::Test {
   }
 
   RegistryAccess access() {
-    return {environment(), ::getuid(), [](std::string) {}};
+    return {environment(), ::getuid(), [](const std::string&) {}};
   }
   Environment environment() { return {{"HOME", at("home")}, {"REGISTRY_AUTH_FILE", at("auth.json")}}; }
 
