@@ -221,7 +221,8 @@ class CopyRun {
     } else if (is_from_tree(entry)) {
       auto bytes = input_.open(*entry.source);
       out.content = entry.source->content;
-      writer.add(std::move(out), bytes.get());
+      writer.add(std::move(out), bytes.get(),
+                 input_.vouches_for_open_file() ? LayerWriter::Claim::vouched : LayerWriter::Claim::checked);
       input_.close(*entry.source, path);
     } else if (entry.source && is_download(entry.source)) {
       auto bytes = services_.tools.store.blobs().open(*entry.source->content);
@@ -237,7 +238,7 @@ class CopyRun {
     std::map<const TreeView::Node*, Digest> contents;
     std::map<std::uint64_t, Digest> of_group;
     for (const auto& [path, entry] : plan) {
-      if (!is_from_tree(entry)) continue;
+      if (!is_from_tree(entry) || entry.source->content) continue;
       auto at = written.find(path.str(), TocEntry::Kind::file);
       Digest content = written[at.value()].content.value();
       contents.emplace(entry.source, content);

@@ -84,8 +84,9 @@ class Walk {
     std::optional<TaskGroup> helpers;
     std::size_t listed = 0;
     work([&] {
-      unsigned cores = std::thread::hardware_concurrency();
-      if (++listed != kFoldersAlone || cores < 2) return;
+      if (++listed != kFoldersAlone) return;
+      unsigned cores = std::thread::hardware_concurrency();  // reads a file each time
+      if (cores < 2) return;
       helpers.emplace(cores - 1, stop_);
       for (unsigned i = 1; i < cores; ++i) helpers->add([this] { work([] {}); });
     });

@@ -67,7 +67,7 @@ std::optional<CopyTree::Entry> FolderTree::find(const RootedPath& path) const {
 std::vector<CopyTree::Entry> FolderTree::children(const RootedPath& folder) const {
   Dir dir = dir_.open_dir(folder.relative());
   std::vector<Entry> entries;
-  for (const Dir::Entry& item : dir.list()) {
+  for (const Dir::Entry& item : dir.list_once()) {
     auto stat = dir.find_stat(item.name);
     if (!stat) continue;  // removed since it was listed: as if the walk had come later
     entries.push_back({node_of(dir, item.name, folder.child(item.name), *stat)});
@@ -83,7 +83,8 @@ FolderTree::Opened FolderTree::open(const TreeView::Node& node) const {
   if (stat.type != FileType::regular || stat.size_bytes != node.meta.size_bytes || stat.mtime != node.meta.mtime) {
     throw_changed(node);
   }
-  return {std::move(*fd), stat};
+  auto known = node.content ? known_.find(stat) : std::nullopt;
+  return {std::move(*fd), stat, known && known->content == node.content};
 }
 
 void FolderTree::check_unchanged(const TreeView::Node& node, const Opened& file) const {

@@ -22,6 +22,8 @@ class FolderTree : public CopyTree {
   struct Opened {
     Fd fd;
     FileStat stat;
+    /// The digest that the walk gave it still holds, as long as check_unchanged() passes after the reading.
+    bool is_known = false;
   };
   Opened open(const TreeView::Node& node) const;
   /// After all bytes were read: Error(input) when the file changed meanwhile.

@@ -35,6 +35,8 @@ class TreeInput {
   /// Call before opening: the files that will be copied.
   void prepare(const std::vector<const TreeView::Node*>& wanted);
   std::unique_ptr<Source> open(const TreeView::Node& node);
+  /// The digest of the opened file need not be computed: close() will throw when it no longer holds.
+  bool vouches_for_open_file() const { return open_file_ && open_file_->is_known; }
   /// After the bytes of the opened file went into the layer as `place`: checks that the file stayed as it was.
   void close(const TreeView::Node& node, const RootedPath& place);
   /// When the layer is known: remembers the digests of the files that were read since the last call.

@@ -35,12 +35,17 @@ class LayerWriter {
   /// An earlier blob, of a tree that was much the same: what is compressed there already is copied from it. Changes no
   /// byte of the result. Call it before the first add.
   void reuse(const Digest& earlier);
+  /// Who sees to it that a file's bytes have the digest that its entry claims.
+  enum class Claim {
+    checked,  ///< This class: the bytes are hashed.
+    vouched,  ///< The caller: it throws after add() when the file did change. Spares the hashing.
+  };
   /// Adds one entry; `data` (regular files only; null: none, size 0) must yield exactly meta.size_bytes, and when
   /// `entry.content` is set bytes of that digest, else Error(input): the file changed while it was read. data_offset is
-  /// found here, whatever it held.
+  /// found here, whatever it held. Without `entry.content` the bytes are always hashed.
   /// A hard link to a file of a lower layer carries that file's metadata in `meta`. Error(internal) when out of order;
   /// Error(input) for what a layer cannot hold (sockets, names that begin with ".wh.").
-  void add(TocEntry entry, Source* data = nullptr);
+  void add(TocEntry entry, Source* data = nullptr, Claim claim = Claim::checked);
   /// Commits the blob and the table of contents. Once, last.
   Layer finish();
   const Toc& toc() const;  ///< After finish().

@@ -192,10 +192,14 @@ std::vector<Dir::Entry> Dir::list() const {
   // Opened again: the offset belongs to the open file, which others may be listing too.
   Fd fd(::openat(fd_.get(), ".", kOpenFolder | O_CLOEXEC));
   if (!fd) throw_errno("list {}", name_);
+  return Dir(std::move(fd), name_).list_once();
+}
+
+std::vector<Dir::Entry> Dir::list_once() {
   std::vector<Entry> entries;
   alignas(dirent64) char buffer[32768];
   for (;;) {
-    long got = ::syscall(SYS_getdents64, fd.get(), buffer, sizeof buffer);
+    long got = ::syscall(SYS_getdents64, fd_.get(), buffer, sizeof buffer);
     if (got < 0) throw_errno("list {}", name_);
     if (got == 0) break;
     for (long at = 0; at < got;) {
@@ -203,7 +207,7 @@ std::vector<Dir::Entry> Dir::list() const {
       at += entry->d_reclen;
       std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      entries.push_back({std::string(name), type_of_entry(fd.get(), entry->d_name, entry->d_type)});
+      entries.push_back({std::string(name), type_of_entry(fd_.get(), entry->d_name, entry->d_type)});
     }
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });

@@ -84,6 +84,9 @@ class Dir {
     FileType type;
   };
   std::vector<Entry> list() const;  ///< Without "." and "..", sorted by bytes of the name.
+  /// The same, spending this descriptor's own offset: for who opened the folder to list it once, and shares it with
+  /// none.
+  std::vector<Entry> list_once();
   Xattrs xattrs(std::string_view path, Links links = Links::in_root_nofollow_last) const;
   std::uint64_t free_bytes() const;
 

@@ -85,7 +85,7 @@ builds 0 'RUN ls -l /f\nRUN touch /etc/x'
 imgb save -o "$work/saved.tar" made:1
 if tar -xOf "$work/saved.tar" --wildcards 'blobs/sha256/*' | gzip -dcf 2>/dev/null | grep -qa 'overlay'; then
   # The layer of the base goes on as it came; nothing that was made holds the mark.
-  equal "$(find "$IMGB_ROOT/snapshots" -exec getfattr -m - -d {} + 2>/dev/null | grep -c 'redirect\|security.ima')" 0 "marks in snapshots"
+  equal "$(attributes_below "$IMGB_ROOT/snapshots" | grep -c 'redirect\|security.ima')" 0 "marks in snapshots"
 fi
 
 # --- V23: configs and manifests that do not fit the layers

@@ -1,6 +1,6 @@
 # Sourced by the tests beside it: a store and a working folder of their own; at the end both are gone, and so is everything
 # that was started.
-set -euo pipefail
+set -Eeuo pipefail
 : "${IMGB:?path of the program}" "${SOURCE:?root of the source tree}"
 work=$(mktemp -d "${TMPDIR:-/tmp}/imgb-test.XXXXXX")
 export IMGB_ROOT=$work/store
@@ -10,7 +10,7 @@ background=()
 
 clean_up() {
   local code=$?
-  trap - EXIT
+  trap - EXIT ERR
   set +e
   local container
   declare -F at_end >/dev/null && at_end  # a test's own part
@@ -20,6 +20,7 @@ clean_up() {
   exit "$code"
 }
 trap clean_up EXIT
+trap 'echo "FAILED: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND" >&2' ERR
 trap 'exit 1' INT TERM
 
 imgb() { timeout 120 "$IMGB" "$@"; }
@@ -63,7 +64,26 @@ base_image() {
   imgb build -q -t "$1" "$folder" >/dev/null
 }
 
+# attributes_below FOLDER: the names of all extended attributes in it, one a line.
+attributes_below() {
+  python3 -c '
+import os, sys
+for folder, folders, files in os.walk(sys.argv[1]):
+    for name in [folder, *(os.path.join(folder, n) for n in folders + files)]:
+        print("\n".join(os.listxattr(name, follow_symlinks=False)))' "$1"
+}
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# own_address: where this host is reached from elsewhere, or nothing. Sends no packet.
+own_address() {
+  python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+try:
+    s.connect(("192.0.2.1", 9))
+    print(s.getsockname()[0])
+except OSError as e:
+    if e.errno != 101: raise  # ENETUNREACH: no route'
+}
 # start_registry: Debian's docker-registry on a free port of loopback; sets $registry to HOST:PORT.
 start_registry() {
   registry=127.0.0.1:$(free_port)

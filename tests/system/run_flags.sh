@@ -44,7 +44,7 @@ exits_with 125 inside --env-file nope base:1 true
 # Names and network.
 contains "$(inside --add-host db:10.1.2.3 base:1 cat /etc/hosts)" "10.1.2.3	db"
 equal "$(inside --hostname box base:1 sh -c 'hostname; grep -c box /etc/hosts' | tr '\n' ' ')" "box 1 " "--hostname"
-own=$(ip -4 route get 192.0.2.1 2>/dev/null | sed -n 's/.* src \([0-9.]*\).*/\1/p')
+own=$(own_address)
 if [[ -n $own ]]; then
   port=$(free_port)
   python3 -m http.server --bind "$own" --directory "$work/folder" "$port" >/dev/null 2>&1 &

@@ -91,6 +91,20 @@ TEST_F(LayerWriterTest, AFileThatChangesWhileItIsReadIsAnError) {
   EXPECT_TRUE(store.blobs().list().empty());
 }
 
+TEST_F(LayerWriterTest, AVouchedDigestIsTakenAndTheLayerIsThatOfHashedFiles) {
+  auto write = [&](LayerWriter::Claim claim) {
+    LayerWriter writer(store, {}, {});
+    SpanSource data("abc");
+    writer.add({.path = RootedPath::clean("/f"), .meta = {.size_bytes = 3}, .content = Digest::of("abc")}, &data,
+               claim);
+    return writer.finish();
+  };
+  Layer hashed = write(LayerWriter::Claim::checked);
+  EXPECT_EQ(write(LayerWriter::Claim::vouched), hashed);
+  auto toc = find_toc(store, hashed.diff_id);
+  EXPECT_EQ((*toc)[0].content, Digest::of("abc"));
+}
+
 TEST_F(LayerWriterTest, EntriesOutOfOrderAreOurBug) {
   LayerWriter writer(store, {}, {});
   writer.add(TreeBuilder().dir("/b").entries().front());
