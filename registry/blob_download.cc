@@ -7,7 +7,6 @@
 namespace imgb {
 namespace {
 
-constexpr std::uint64_t kProgressBytes = 8ull * 1024 * 1024;
 constexpr std::chrono::milliseconds kReportEvery{100};
 
 [[noreturn]] void throw_cut(std::uint64_t got, std::uint64_t want) {

@@ -29,24 +29,20 @@ class UrlDownload : public Sink {
     }
   }
   void start(const ResponseHead& head) {
-    if (received_ > 0) {
-      auto range = find_content_range(head.headers.find("Content-Range").value_or(""));
-      if (head.status != 206 || !range || range->first != received_) {
-        throw_error(ErrorKind::denied, "the file changed while it was fetched");
-      }
-      return;
-    }
-    if (head.status == 206) throw_error(ErrorKind::denied, "the server sends a part where the whole was asked for");
     auto text = [&](const char* name) { return std::string(head.headers.find(name).value_or("")); };
+    if (received_ > 0) return start_again(head, text("ETag"));
+    if (head.status == 206) throw_error(ErrorKind::denied, "the server sends a part where the whole was asked for");
     result_.validators = {text("ETag"), text("Last-Modified")};
     if (auto time = find_http_date(result_.validators.last_modified)) {
       result_.mtime_seconds = *time / kNanosecondsPerSecond;
     }
-    result_.suggested_name = file_name_of_content_disposition(text("Content-Disposition"));
     total_ = find_unsigned(text("Content-Length"));
     if (total_ && *total_ > fetch_.max_bytes) too_long();
   }
   void write(std::span<const std::byte> bytes) override {
+    std::size_t known = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, bytes.size()));
+    skip_ -= known;
+    bytes = bytes.subspan(known);
     if (bytes.size() > fetch_.max_bytes - received_) too_long();
     into_.write(bytes);
     received_ += bytes.size();
@@ -55,15 +51,35 @@ class UrlDownload : public Sink {
     reported_ = time;
     activity_->bytes(Url::parse(fetch_.url).redacted(), received_, total_);
   }
-  /// Whether another request can give the rest.
+  /// Whether another request can give the rest, and no other file's.
   bool can_go_on() const {
     const std::string& etag = result_.validators.etag;
     return received_ == 0 || (etag.starts_with('"') && !etag.starts_with("W/"));
+  }
+  std::uint64_t received() const { return received_; }
+  /// After a whole answer: a part may have been shorter than it was asked to be.
+  void check_complete() const {
+    if (!total_ || received_ == *total_) return;
+    throw TransportError(TransportFailure::cut, ErrorKind::unavailable,
+                         fmt::format("got {} of {} bytes", received_, *total_));
   }
   bool asked_conditionally() const { return fetch_.known && received_ == 0; }
   FetchedUrl& result() { return result_; }
 
  private:
+  /// The same file from where we are: the rest, or all of it once more when the server knows no ranges.
+  void start_again(const ResponseHead& head, const std::string& etag) {
+    auto range = find_content_range(head.headers.find("Content-Range").value_or(""));
+    bool whole = head.status == 200;
+    bool same = etag == result_.validators.etag || (!whole && etag.empty());
+    if (!same) throw_error(ErrorKind::denied, "the file changed while it was fetched");
+    if (!whole && (!range || range->first > received_ || (total_ && range->size && range->size != total_))) {
+      throw_error(ErrorKind::denied, "the server answers with {:?} where bytes from {} on were asked",
+                  printable(head.headers.find("Content-Range").value_or(""), 64), received_);
+    }
+    if (!whole && !total_) total_ = range->size;
+    skip_ = received_ - (whole ? 0 : range->first);
+  }
   [[noreturn]] void too_long() const {
     throw_error(ErrorKind::denied, "the file is longer than {}", render_size(fetch_.max_bytes));
   }
@@ -72,6 +88,7 @@ class UrlDownload : public Sink {
   Activity* activity_;
   FetchedUrl result_;
   std::uint64_t received_ = 0;
+  std::uint64_t skip_ = 0;  ///< Of the running answer's bytes, those that came before.
   std::optional<std::uint64_t> total_;
   std::chrono::steady_clock::time_point reported_{};
 };
@@ -115,6 +132,8 @@ void attempt(HttpTransport& transport, HttpRequest request, const RedirectRules&
     download.result().unchanged = true;
   } else if (head.status != 200 && head.status != 206) {
     throw registry_error("GET " + request.url.redacted(), head, excerpt.text(), now());
+  } else {
+    download.check_complete();
   }
 }
 
@@ -128,12 +147,16 @@ FetchedUrl fetch_url(HttpTransport& transport, RegistrySettings& settings, const
   in_context([&] { return request.url.redacted(); },
              [&] {
                retrier.run(
-                   [&](int&) {
+                   [&](int& number) {
+                     std::uint64_t before = download.received();
                      try {
                        attempt(transport, request, rules, download, stop);
                      } catch (const TransportError& error) {
+                       if (download.received() - before >= kProgressBytes) number = 1;
                        if (download.can_go_on()) throw;
-                       throw Error(ErrorKind::unavailable, error.message());  // of a kind that is not tried again
+                       // Of a kind that is not tried again.
+                       throw_error(ErrorKind::unavailable, "{}; it cannot go on: the server sent no strong ETag",
+                                   error.message());
                      }
                    },
                    stop);

@@ -26,10 +26,9 @@ struct FetchedUrl {
   bool unchanged = false;  ///< `known` still holds; nothing was written.
   UrlValidators validators;
   std::optional<std::int64_t> mtime_seconds;  ///< Last-Modified.
-  std::string suggested_name;                 ///< Base name from Content-Disposition (V35); may be empty.
 };
 /// Gets a file for ADD. Bytes go to `into` once and in order; a cut download goes on where it stopped when the server
-/// can (strong ETag), else it fails. At most ten redirects: never to another scheme than http and https, from https to
+/// can tell that the file is still the same (strong ETag), else it fails. At most ten redirects: never to another scheme than http and https, from https to
 /// http, or to another server on this host or a link-local network (V36).
 FetchedUrl fetch_url(HttpTransport& transport, RegistrySettings& settings, const Retrier& retrier,
                      const UrlFetch& fetch, Sink& into, Activity* activity, std::stop_token stop);

@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "core/base/time.h"
@@ -19,9 +18,5 @@ std::optional<ContentRange> find_content_range(std::string_view value);
 
 /// Retry-After: seconds or a date, as the time to wait from `now`; a date in the past is 0.
 std::optional<std::chrono::milliseconds> find_retry_after(std::string_view value, Nanoseconds now);
-
-/// The file name a Content-Disposition suggests, folders cut off; "" when there is none. Error(denied) for a name that
-/// is no safe base name: "..", a NUL or other control character, longer than 255 bytes (V35).
-std::string file_name_of_content_disposition(std::string_view value);
 
 }  // namespace imgb

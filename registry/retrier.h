@@ -1,10 +1,14 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <stop_token>
 
 #include "registry/retry.h"
 
 namespace imgb {
+
+/// An attempt that moved this much before it broke got somewhere: the next one counts as the first.
+inline constexpr std::uint64_t kProgressBytes = 8ull * 1024 * 1024;
 
 /// Runs attempts by the table in retry.h: knows an attempt's failure by the exception it throws (TransportError,
 /// RegistryError, Error(corrupt) for wrong bytes); others are not attempts' failures and pass through.

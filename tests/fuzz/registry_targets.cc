@@ -70,10 +70,6 @@ void http_answer(std::string_view bytes) {
     find_challenge({{"WWW-Authenticate", std::string(line)}});
     find_content_range(line);
     if (auto wait = find_retry_after(line, 0)) want(wait->count() >= 0, "no time is waited backwards");
-    may_refuse([&] {
-      std::string name = file_name_of_content_disposition(line);
-      want(name.find('/') == std::string::npos && name != ".." && name.size() <= 255, "a base name or nothing");
-    });
   }
   may_refuse([&] {
     Token token = parse_token(body);

@@ -28,7 +28,6 @@ TEST_F(FetchUrl, BytesValidatorsAndTimeComeTogether) {
   EXPECT_FALSE(got.unchanged);
   EXPECT_EQ(got.validators.etag, "\"v1\"");
   EXPECT_EQ(got.mtime_seconds, 784111777);
-  EXPECT_EQ(got.suggested_name, "");
 }
 
 TEST_F(FetchUrl, AFileThatDidNotChangeIsNotSentAgain) {
@@ -47,11 +46,12 @@ TEST_F(FetchUrl, A304ThatNobodyAskedForIsAnError) {
   EXPECT_THROW(fetch("/f"), Error);
 }
 
-TEST_F(FetchUrl, V35_ASuggestedNameIsABaseNameOrAnError) {
-  serve("/f", {{"Content-Disposition", "attachment; filename=\"../../pwn\""}});
-  EXPECT_EQ(fetch("/f").suggested_name, "pwn");
-  serve("/f", {{"Content-Disposition", "attachment; filename=\"..\""}});
-  error_of(ErrorKind::denied, [&] { fetch("/f"); });
+TEST_F(FetchUrl, V35_NamesThatTheServerSuggestsDoNotMatter) {
+  for (const char* name : {"../../pwn", "..", "", "a\tb"}) {
+    serve("/f", {{"Content-Disposition", fmt::format("attachment; filename=\"{}\"", name)}});
+    fetch("/f");
+    EXPECT_EQ(into.text(), "content") << name;
+  }
 }
 
 TEST_F(FetchUrl, V36_RedirectsAreFollowedOnlyWhereTheyAreSafe) {
@@ -103,6 +103,53 @@ TEST_F(FetchUrl, F7_ACutDownloadThatCannotGoOnIsAnErrorNotAMixture) {
                       }});
   std::string text = error_of(ErrorKind::denied, [&] { fetch("/f"); });
   EXPECT_NE(text.find("changed"), std::string::npos) << text;
+}
+
+TEST_F(FetchUrl, F7_AServerWithoutRangesSendsTheSameFileOnceMore) {
+  std::string body = some_bytes(100'000);
+  serve("/f", {{"ETag", "\"v1\""}}, body);
+  registry.add_fault({.path = "/f", .cut_at = 40'000});
+  registry.add_fault({.path = "/f", .cut_at = 30'000, .no_ranges = true});
+  registry.add_fault({.path = "/f", .cut_at = 70'000, .no_ranges = true});
+  registry.add_fault({.path = "/f", .times = -1, .no_ranges = true});
+  fetch("/f");
+  EXPECT_TRUE(into.text() == body);
+  EXPECT_EQ(registry.requests().size(), 4u);
+}
+
+TEST_F(FetchUrl, F7_PartsThatAreShorterOrLongerThanAskedFitTogether) {
+  std::string body = some_bytes(100'000);
+  serve("/f", {{"ETag", "\"v1\""}}, body);
+  auto part = [&](std::size_t first, std::size_t end) {
+    return FakeFault{
+        .path = "/f", .change = [&body, first, end](FakeReply& reply) {
+          reply = {206,
+                   {{"ETag", "\"v1\""}, {"Content-Range", fmt::format("bytes {}-{}/{}", first, end - 1, body.size())}},
+                   body.substr(first, end - first)};
+        }};
+  };
+  registry.add_fault({.path = "/f", .cut_at = 40'000});
+  registry.add_fault(part(40'000, 50'000));
+  registry.add_fault(part(20'000, 100'000));
+  fetch("/f");
+  EXPECT_TRUE(into.text() == body);
+  registry.add_fault({.path = "/f", .cut_at = 40'000});
+  registry.add_fault(part(60'000, 100'000));
+  error_of(ErrorKind::denied, [&] { fetch("/f"); });
+  registry.add_fault({.path = "/f", .cut_at = 40'000});
+  registry.add_fault({.path = "/f", .change = [](FakeReply& reply) { reply.headers.set("ETag", "\"v2\""); }});
+  std::string text = error_of(ErrorKind::denied, [&] { fetch("/f"); });
+  EXPECT_NE(text.find("changed"), std::string::npos) << text;
+}
+
+TEST_F(FetchUrl, F7_ADownloadThatMovesMayBreakMoreOften) {
+  std::string body = some_bytes(kProgressBytes + 1000);
+  serve("/f", {{"ETag", "\"v1\""}}, body);
+  registry.add_fault({.path = "/f", .times = 5, .status = 503});
+  registry.add_fault({.path = "/f", .cut_at = kProgressBytes});
+  registry.add_fault({.path = "/f", .times = 4, .status = 503});
+  fetch("/f");
+  EXPECT_TRUE(into.text() == body);
 }
 
 TEST_F(FetchUrl, TemporaryFailuresAreTriedAgainAndOthersNamed) {

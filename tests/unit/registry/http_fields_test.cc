@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "core/base/error.h"
-
 namespace imgb {
 namespace {
 
@@ -25,33 +23,6 @@ TEST(RetryAfter, F9_SecondsDatesAndHugeValuesAreRead) {
   EXPECT_GT(find_retry_after("99999999999999999999999", now), milliseconds(60'000));
   EXPECT_EQ(find_retry_after("soon", now), std::nullopt);
   EXPECT_EQ(find_retry_after("-1", now), std::nullopt);
-}
-
-TEST(ContentDisposition, V35_OnlyABaseNameIsTaken) {
-  struct {
-    const char *value, *want;
-  } cases[] = {
-      {"attachment; filename=\"a b.tar\"", "a b.tar"},
-      {"attachment; filename=x.tar; size=3", "x.tar"},
-      {"attachment; filename=\"../../pwn\"", "pwn"},
-      {"attachment; filename=\"..\\\\..\\\\pwn\"", "pwn"},
-      {"attachment; filename=\"%2e%2e%2fpwn\"", "%2e%2e%2fpwn"},
-      {"attachment; filename*=UTF-8''..%2F..%2Fpwn", "pwn"},
-      {"attachment; filename=\"a\"; filename*=UTF-8''%c3%a9", "\xc3\xa9"},
-      {"attachment", ""},
-      {"attachment; filename=\"\"", ""},
-      {"", ""},
-  };
-  for (auto& c : cases) EXPECT_EQ(file_name_of_content_disposition(c.value), c.want) << c.value;
-}
-
-TEST(ContentDisposition, V35_NamesThatAreNoneAreErrors) {
-  for (std::string value :
-       {std::string("attachment; filename=\"..\""), std::string("attachment; filename=\".\""),
-        std::string("attachment; filename=\"a/..\""), std::string("attachment; filename*=UTF-8''a%00b"),
-        std::string("attachment; filename*=UTF-8''a%0Ab"), "attachment; filename=\"" + std::string(4096, 'x') + "\""}) {
-    EXPECT_THROW(file_name_of_content_disposition(value), Error) << value.substr(0, 60);
-  }
 }
 
 }  // namespace
