@@ -36,7 +36,8 @@ const Descriptor& choose_image(const Index& index, const Reference& name, const 
 
 PulledImage RegistryOrigin::get_metadata(const Reference& name, const Platform& platform, Activity& activity,
                                          std::stop_token stop) {
-  return pull_metadata(access_.client, name, platform, store_.blobs(), &activity, stop);
+  bool pulled_before = store_.images().find(name).has_value();
+  return pull_metadata(access_.client, name, platform, store_.blobs(), pulled_before, &activity, stop);
 }
 
 void RegistryOrigin::fetch_blob(const Reference& repository, const Descriptor& blob, BlobTap* tap, Activity& activity,

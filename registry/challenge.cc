@@ -68,7 +68,7 @@ std::optional<Challenge> find_challenge(const Headers& headers) {
   for (std::string_view value : headers.all("WWW-Authenticate")) {
     for (RawChallenge& raw : Reader(value).read_all()) {
       if (raw.scheme == "bearer" && raw.parameters.contains("realm")) {
-        return BearerChallenge{raw.parameters["realm"], raw.parameters["service"], raw.parameters["error"]};
+        return BearerChallenge{raw.parameters["realm"], raw.parameters["service"]};
       }
       if (raw.scheme == "basic") found = BasicChallenge{};
     }

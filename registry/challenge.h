@@ -15,7 +15,7 @@ struct BasicChallenge {
 /// Spec: distribution "Token Authentication Specification". `realm` is as the registry wrote it: check it before use
 /// (credential_policy.h). The registry's own idea of the scope is not kept: we ask for what we need, no more.
 struct BearerChallenge {
-  std::string realm, service, error;
+  std::string realm, service;
   friend bool operator==(const BearerChallenge&, const BearerChallenge&) = default;
 };
 using Challenge = std::variant<BasicChallenge, BearerChallenge>;

@@ -56,7 +56,7 @@ FetchedManifest check_manifest(std::string bytes, const ResponseHead& head, cons
   return {std::move(descriptor), std::move(bytes), std::move(content)};
 }
 
-/// Whether another registry may be asked after this failure: not when it is ours or the user's.
+/// Whether something else may be asked after this failure: not when it is ours or the user's.
 bool may_try_next(const Error& error) {
   switch (error.kind()) {
     case ErrorKind::not_found:
@@ -130,19 +130,14 @@ std::optional<Descriptor> RegistryClient::find_manifest(const Reference& name, s
   std::optional<Descriptor> found;
   try {
     try_endpoints(name, name.familiar(), stop, [&](const Endpoint& endpoint) {
-      Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
-      retrier.run(
-          [&](int&) {
-            ResponseHead head = session_.send(
-                endpoint, call, [](const ResponseHead&) { return nullptr; }, stop);
-            auto digest = Digest::find(head.headers.find("Docker-Content-Digest").value_or(""));
-            auto size = find_unsigned(head.headers.find("Content-Length").value_or(""));
-            if (digest && size) found = Descriptor{declared_type(head), *digest, *size, {}, {}, {}};
-          },
-          stop);
+      ResponseHead head = session_.send(
+          endpoint, call, [](const ResponseHead&) { return nullptr; }, stop);
+      auto digest = Digest::find(head.headers.find("Docker-Content-Digest").value_or(""));
+      auto size = find_unsigned(head.headers.find("Content-Length").value_or(""));
+      if (digest && size) found = Descriptor{declared_type(head), *digest, *size, {}, {}, {}};
     });
-  } catch (const RegistryError& error) {
-    if (error.kind() != ErrorKind::not_found) throw;
+  } catch (const Error& error) {
+    if (!may_try_next(error)) throw;
   }
   return found;
 }

@@ -47,8 +47,8 @@ class RegistryClient {
 
   /// By digest when the name has one (the bytes must match), else by tag, "latest" without. At most 4 MiB (V58).
   FetchedManifest get_manifest(const Reference& name, std::stop_token stop);
-  /// What the registry says the name means now, by HEAD: only a hint until the bytes were seen. nullopt when there is
-  /// no such name or the registry does not tell.
+  /// What the registry says the name means now, by HEAD: only a hint until the bytes were seen. Does not try again:
+  /// nullopt when the registry does not tell, for whatever reason.
   std::optional<Descriptor> find_manifest(const Reference& name, std::stop_token stop);
 
   /// Afterwards the blob is in the store, verified, and `tap` (may be null) has had all of it. One download at a time

@@ -28,8 +28,8 @@ struct FetchedUrl {
   std::optional<std::int64_t> mtime_seconds;  ///< Last-Modified.
 };
 /// Gets a file for ADD. Bytes go to `into` once and in order; a cut download goes on where it stopped when the server
-/// can tell that the file is still the same (strong ETag), else it fails. At most ten redirects: never to another scheme than http and https, from https to
-/// http, or to another server on this host or a link-local network (V36).
+/// can tell that the file is still the same (strong ETag), else it fails. At most ten redirects: never to another
+/// scheme than http and https, from https to http, or to another server on this host or a link-local network (V36).
 FetchedUrl fetch_url(HttpTransport& transport, RegistrySettings& settings, const Retrier& retrier,
                      const UrlFetch& fetch, Sink& into, Activity* activity, std::stop_token stop);
 

@@ -14,7 +14,36 @@ bool is_image_config(std::string_view type) {
 FetchedManifest read_known(const BlobStore& store, const Descriptor& known) {
   std::string bytes = read_blob(store, known, kMaxManifestBytes);
   auto content = parse_manifest(bytes, known.media_type);
-  return {known, std::move(bytes), std::move(content)};
+  Descriptor descriptor = known;
+  descriptor.media_type = std::visit([](const auto& value) { return value.media_type; }, content);
+  return {std::move(descriptor), std::move(bytes), std::move(content)};
+}
+
+/// What the name means, if that is in the store: a digest means itself, for a tag the registry says which it is.
+std::optional<FetchedManifest> find_stored(RegistryClient& client, const Reference& name, const BlobStore& store,
+                                           bool pulled_before, const std::stop_token& stop) {
+  std::optional<Descriptor> meant;
+  if (name.digest()) {
+    meant = Descriptor{"", *name.digest(), store.find_size(*name.digest()).value_or(0), {}, {}, {}};
+  } else if (pulled_before) {
+    meant = client.find_manifest(name, stop);
+  }
+  if (!meant || store.find_size(meant->digest) != meant->size_bytes) return std::nullopt;
+  try {
+    return read_known(store, *meant);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
+    return std::nullopt;  // damaged, or not what the registry says that it is
+  }
+}
+
+/// What the name means, as it is in the store afterwards.
+FetchedManifest get_named(RegistryClient& client, const Reference& name, BlobStore& store, bool pulled_before,
+                          const std::stop_token& stop) {
+  if (auto stored = find_stored(client, name, store, pulled_before, stop)) return std::move(*stored);
+  FetchedManifest got = client.get_manifest(name, stop);
+  write_blob(store, got.bytes, got.descriptor.media_type);
+  return got;
 }
 
 /// One level down: from the store when it is there.
@@ -37,9 +66,8 @@ FetchedManifest get_child(RegistryClient& client, const Reference& name, const D
 }  // namespace
 
 PulledImage pull_metadata(RegistryClient& client, const Reference& name, const Platform& platform, BlobStore& store,
-                          Activity* activity, const std::stop_token& stop) {
-  FetchedManifest level = client.get_manifest(name, stop);
-  write_blob(store, level.bytes, level.descriptor.media_type);
+                          bool pulled_before, Activity* activity, const std::stop_token& stop) {
+  FetchedManifest level = get_named(client, name, store, pulled_before, stop);
   const Descriptor named = level.descriptor;
   for (int depth = 0; auto* index = std::get_if<Index>(&level.content); ++depth) {
     if (depth == kMaxIndexDepth) {

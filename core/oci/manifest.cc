@@ -18,11 +18,14 @@ std::string settled_type(const json& document, std::string_view declared) {
   json_reader::want_object(document, "manifest");
   bool has_manifests = document.contains("manifests"),
        has_layers = document.contains("layers") || document.contains("config");
-  if (document.contains("fsLayers") || document.contains("signatures") ||
-      json_reader::integer_or(document, "schemaVersion", 0) == 1)
-    throw_error(ErrorKind::corrupt, "manifest of schema 1, which nobody should serve any more");
-  if (json_reader::integer_or(document, "schemaVersion", 0) != 2)
-    throw_error(ErrorKind::corrupt, "schemaVersion is not 2");
+  std::int64_t version = json_reader::integer_or(document, "schemaVersion", 0);
+  if (version == 1) {
+    throw Error(ErrorKind::unsupported, "the manifest is of schema 1, an old form that Docker itself no longer reads")
+        .set_hint("push it again with a newer Docker, or: skopeo copy --format v2s2 FROM TO");
+  }
+  if (version != 2) throw_error(ErrorKind::corrupt, "schemaVersion is not 2");
+  if (document.contains("fsLayers") || document.contains("signatures"))
+    throw_error(ErrorKind::corrupt, "manifest is ambiguous: it has parts of schema 1 and of schema 2");
   if (has_manifests && has_layers)
     throw_error(ErrorKind::corrupt, "manifest is ambiguous: it has both manifests and layers");
   std::string inside = json_reader::text_or(document, "mediaType");

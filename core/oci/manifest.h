@@ -31,8 +31,9 @@ struct Index {
 };
 
 /// Reads received bytes. Error(corrupt) on: more than kMaxManifestBytes, depth over 64, duplicate keys, both
-/// `manifests` and `layers`, schema 1, a media type that contradicts `declared_type` (may be empty), bad digests or
-/// sizes. Keep the bytes: re-serialising changes the digest. (V54, V57, V58)
+/// `manifests` and `layers`, parts of schema 1, a media type that contradicts `declared_type` (may be empty), bad
+/// digests or sizes. Error(unsupported) on schema 1 as such. Keep the bytes: re-serialising changes the digest. (V54,
+/// V57, V58)
 std::variant<Manifest, Index> parse_manifest(std::string_view json, std::string_view declared_type);
 Manifest parse_image_manifest(std::string_view json, std::string_view declared_type);  ///< An index is Error(corrupt).
 std::string render(const Manifest& manifest);  ///< Compact JSON, keys as the Go tools order them.

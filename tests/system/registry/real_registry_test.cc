@@ -102,11 +102,12 @@ TEST_F(RealRegistry, APasswordProtectedImageIsPulledWhole) {
   Reference name = Reference::parse(host_ + "/team/app:v1");
   {
     RegistryAccess anonymous = access();
-    EXPECT_THROW(pull_metadata(anonymous.client, name, Platform::host(), to.blobs(), nullptr, {}), RegistryError);
+    EXPECT_THROW(pull_metadata(anonymous.client, name, Platform::host(), to.blobs(), false, nullptr, {}),
+                 RegistryError);
   }
   write("auth.json", R"({"auths":{")" + host_ + R"(":{"auth":")" + encode_base64("alice:wonderland") + "\"}}}");
   RegistryAccess known = access();
-  PulledImage pulled = pull_metadata(known.client, name, Platform::host(), to.blobs(), nullptr, {});
+  PulledImage pulled = pull_metadata(known.client, name, Platform::host(), to.blobs(), false, nullptr, {});
   std::vector<BlobWish> wishes;
   for (const Descriptor& layer : pulled.content.layers) wishes.push_back({layer, nullptr});
   fetch_blobs(known.client, name, wishes, to.blobs(), 3, nullptr, {});

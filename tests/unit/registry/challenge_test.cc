@@ -12,7 +12,7 @@ std::optional<Challenge> find(std::initializer_list<std::string> values) {
 }
 
 TEST(Challenge, BearerAndBasicAreUnderstoodInEveryArrangement) {
-  BearerChallenge bearer{"https://auth.example/token", "registry.example", ""};
+  BearerChallenge bearer{"https://auth.example/token", "registry.example"};
   EXPECT_EQ(find({R"(Bearer realm="https://auth.example/token",service="registry.example",scope="repository:x:pull")"}),
             Challenge(bearer));
   EXPECT_EQ(find({R"(bearer   service=registry.example , realm="https://auth.example/token")"}), Challenge(bearer));
@@ -20,7 +20,7 @@ TEST(Challenge, BearerAndBasicAreUnderstoodInEveryArrangement) {
             Challenge(bearer));
   EXPECT_EQ(find({"Negotiate", R"(Basic realm="a \"quoted\" realm")"}), Challenge(BasicChallenge{}));
   EXPECT_EQ(find({R"(Bearer realm="r",service="a\"b",error="insufficient_scope")"}),
-            Challenge(BearerChallenge{"r", "a\"b", "insufficient_scope"}));
+            Challenge(BearerChallenge{"r", "a\"b"}));
 }
 
 TEST(Challenge, WhatIsNoChallengeIsPassedOver) {

@@ -32,7 +32,7 @@ TEST_F(Client, NoTagMeansLatest) {
 }
 
 TEST_F(Client, APulledImageHasItsManifestAndConfigInTheStore) {
-  PulledImage pulled = pull_metadata(client, app(), Platform::parse("linux/amd64"), store, nullptr, {});
+  PulledImage pulled = pull_metadata(client, app(), Platform::parse("linux/amd64"), store, false, nullptr, {});
   EXPECT_EQ(pulled.manifest, image.manifest);
   EXPECT_EQ(pulled.config.diff_ids, std::vector<DiffId>{{Digest::of("layer")}});
   EXPECT_EQ(store.list().size(), 2u);
@@ -48,22 +48,71 @@ TEST_F(Client, AnIndexIsFollowedToThePlatform) {
   image.manifest.platform = Platform::parse("linux/amd64");
   Index index{std::string(media_type::kOciIndex), "", {arm, image.manifest}, {}, {}};
   Descriptor named = registry.add_manifest("team/app", "multi", render(index), index.media_type);
-  PulledImage pulled = pull_metadata(client, app(":multi"), Platform::parse("linux/amd64"), store, nullptr, {});
+  PulledImage pulled = pull_metadata(client, app(":multi"), Platform::parse("linux/amd64"), store, false, nullptr, {});
   EXPECT_EQ(pulled.named, named);
   EXPECT_EQ(pulled.manifest.digest, image.manifest.digest);
   std::string text = error_of(ErrorKind::not_found, [&] {
-    pull_metadata(client, app(":multi"), Platform::parse("linux/riscv64"), store, nullptr, {});
+    pull_metadata(client, app(":multi"), Platform::parse("linux/riscv64"), store, false, nullptr, {});
   });
   EXPECT_NE(text.find("linux/arm64"), std::string::npos) << text;
   EXPECT_EQ(registry.count("GET", arm.digest.hex()), 0u);
 }
 
 TEST_F(Client, WhatTheStoreHasOfAnImageIsNotFetchedAgain) {
-  pull_metadata(client, app(), Platform::parse("linux/amd64"), store, nullptr, {});
+  pull_metadata(client, app(), Platform::parse("linux/amd64"), store, false, nullptr, {});
   registry.forget_requests();
-  pull_metadata(client, app(), Platform::parse("linux/amd64"), store, nullptr, {});
+  pull_metadata(client, app(), Platform::parse("linux/amd64"), store, false, nullptr, {});
   ASSERT_EQ(registry.requests().size(), 1u);
   EXPECT_EQ(registry.requests().front().path(), "/v2/team/app/manifests/1");
+}
+
+class PulledBefore : public Client {
+ protected:
+  PulledBefore() {
+    pull(app());
+    registry.forget_requests();
+  }
+  PulledImage pull(const Reference& name) {
+    return pull_metadata(client, name, Platform::parse("linux/amd64"), store, true, nullptr, {});
+  }
+};
+
+TEST_F(PulledBefore, ATagThatStillMeansTheSameCostsOneHead) {
+  EXPECT_EQ(pull(app()).manifest, image.manifest);
+  EXPECT_EQ(registry.count("HEAD", "/manifests/1"), 1u);
+  EXPECT_EQ(registry.requests().size(), 1u);
+}
+
+TEST_F(PulledBefore, ATagThatMovedIsFetched) {
+  auto newer = registry.add_image("team/app", "1", {{some_bytes(2000), {Digest::of("newer")}, kLayer}});
+  EXPECT_EQ(pull(app()).manifest, newer.manifest);
+  EXPECT_EQ(registry.count("GET", "/manifests/1"), 1u);
+}
+
+TEST_F(PulledBefore, ADigestIsNotAskedForAtAll) {
+  EXPECT_EQ(pull(app("@" + image.manifest.digest.str())).manifest, image.manifest);
+  EXPECT_TRUE(registry.requests().empty());
+}
+
+TEST_F(PulledBefore, ARegistryThatKnowsNoHeadIsAskedByGet) {
+  for (const FakeFault& fault :
+       {FakeFault{.method = "HEAD", .status = 405}, FakeFault{.method = "HEAD", .status = 503},
+        FakeFault{.method = "HEAD", .raw = "no HTTP"},
+        FakeFault{.method = "HEAD", .change = [](FakeReply& r) { r.headers.remove("Docker-Content-Digest"); }}}) {
+    registry.forget_requests();
+    registry.add_fault(fault);
+    EXPECT_EQ(pull(app()).manifest, image.manifest);
+    EXPECT_EQ(registry.count("HEAD", ""), 1u);
+    EXPECT_EQ(registry.count("GET", "/manifests/1"), 1u);
+  }
+}
+
+TEST_F(PulledBefore, V71_AHeadThatNamesWhatIsNoManifestIsNotBelieved) {
+  auto layer = write_blob(store, some_bytes(1000), kLayer);
+  registry.add_fault(
+      {.method = "HEAD", .headers = {{"Docker-Content-Digest", layer.digest.str()}, {"Content-Length", "1000"}}});
+  EXPECT_EQ(pull(app()).manifest, image.manifest);
+  EXPECT_EQ(registry.count("GET", "/manifests/1"), 1u);
 }
 
 TEST_F(Client, V54_ADigestThatIsAPathIsRefused) {
@@ -102,13 +151,21 @@ TEST_F(Client, V57_DocumentsThatCouldBeTwoThingsAreRefused) {
       {std::string(media_type::kOciManifest), R"({"schemaVersion":2,"manifests":[],)" + config + "}"},
       {std::string(media_type::kOciIndex),
        R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",)" + config + "}"},
-      {"application/vnd.docker.distribution.manifest.v1+json", R"({"schemaVersion":1,"fsLayers":[]})"},
+      {std::string(media_type::kOciManifest), R"({"schemaVersion":2,"fsLayers":[],)" + config + "}"},
       {std::string(media_type::kOciManifest), R"({"schemaVersion":2,"schemaVersion":2,)" + config + "}"},
   };
   for (auto& c : cases) {
     registry.add_manifest("team/app", "two", c.body, c.type);
     error_of(ErrorKind::corrupt, [&] { client.get_manifest(app(":two"), {}); });
   }
+}
+
+TEST_F(Client, AManifestOfSchema1IsFetchedOnceAndSaysWhatToDo) {
+  const std::string type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+  registry.add_manifest("team/app", "old", R"({"schemaVersion":1,"name":"x","fsLayers":[],"signatures":[]})", type);
+  std::string text = error_of(ErrorKind::unsupported, [&] { client.get_manifest(app(":old"), {}); });
+  EXPECT_NE(text.find("push it again"), std::string::npos) << text;
+  EXPECT_EQ(registry.requests().size(), 1u);
 }
 
 TEST_F(Client, V58_ManifestsAreCappedInSizeAndDepth) {
@@ -130,7 +187,7 @@ TEST_F(Client, V59_IndexesMayNotNestWithoutEnd) {
     level.platform = Platform::parse("linux/amd64");
   }
   error_of(ErrorKind::unsupported,
-           [&] { pull_metadata(client, app(":nested"), Platform::parse("linux/amd64"), store, nullptr, {}); });
+           [&] { pull_metadata(client, app(":nested"), Platform::parse("linux/amd64"), store, false, nullptr, {}); });
 }
 
 TEST_F(Client, V59_WhatIsNoImageIsRefused) {
@@ -142,7 +199,7 @@ TEST_F(Client, V59_WhatIsNoImageIsRefused) {
                  {}};
   registry.add_manifest("team/app", "chart", render(chart), chart.media_type);
   std::string text = error_of(ErrorKind::unsupported, [&] {
-    pull_metadata(client, app(":chart"), Platform::parse("linux/amd64"), store, nullptr, {});
+    pull_metadata(client, app(":chart"), Platform::parse("linux/amd64"), store, false, nullptr, {});
   });
   EXPECT_NE(text.find("helm"), std::string::npos) << text;
 }
