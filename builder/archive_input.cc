@@ -25,8 +25,7 @@ std::size_t read_up_to(Source& from, std::span<std::byte> into) {
 }
 
 /// A tar begins with a header whose checksum is right.
-bool is_tar_header(const Block& block) {
-  std::string_view text = as_text(block);
+bool is_tar_header(std::string_view text) {
   std::string_view field = text.substr(tar_field::kChecksum.offset, tar_field::kChecksum.length);
   auto want = find_octal(trim(field, std::string_view(" \0", 2)));
   if (!want) return false;
@@ -61,7 +60,7 @@ class HashingSource : public Source {
 
 bool begins_with_tar(Source& tar, Block& block) {
   try {
-    return read_up_to(tar, block) == block.size() && is_tar_header(block);
+    return read_up_to(tar, block) == block.size() && is_tar_header(as_text(block));
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::corrupt || e.kind() == ErrorKind::input) return false;  // only looked compressed
     throw;
@@ -69,6 +68,11 @@ bool begins_with_tar(Source& tar, Block& block) {
 }
 
 }  // namespace
+
+bool looks_like_archive(std::string_view start) {
+  return is_compressed(as_bytes(start)) ||
+         (start.size() >= kTarBlockBytes && is_tar_header(start.substr(0, kTarBlockBytes)));
+}
 
 std::optional<FoundArchive> find_archive(Store& store, const std::function<std::unique_ptr<Source>()>& open,
                                          const IngestLimits& limits, std::stop_token stop) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 
 #include "core/base/digest.h"
 #include "core/base/stream.h"
@@ -10,6 +11,10 @@
 #include "layerfs/ingest.h"
 
 namespace imgb {
+
+/// Whether something that begins like this (at least one block of it, if it has as much) is an archive: a tar of any
+/// age, by the checksum of its first header, or anything compressed. As Docker tells one from a Dockerfile.
+bool looks_like_archive(std::string_view start);
 
 struct FoundArchive {
   Layer layer;

@@ -4,9 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "core/base/error.h"
+#include "core/store/local_image.h"
+#include "core/store/publish.h"
 
 namespace imgb {
 namespace {
@@ -50,8 +53,7 @@ class Export {
          std::optional<std::int64_t> epoch, std::stop_token stop)
       : store_(store), snapshots_(snapshots), image_(image), output_(output), epoch_(epoch), stop_(std::move(stop)) {
     for (const Reference& name : output.names) image_.names.push_back(name);
-    bool flat = output.type == OutputSpec::Type::tar || output.type == OutputSpec::Type::local;
-    if (flat) return;
+    if (is_flat()) return;
     image_.manifest = convert_image(store, image.manifest,
                                     {.compression = output.compression,
                                      .level = output.level,
@@ -75,13 +77,10 @@ class Export {
         throw_error(ErrorKind::internal, "no stream for this output");
     }
   }
-  /// Names land last, when all that they mean is there.
-  void to_store() const {
-    if (image_.names.empty()) store_.images().keep(image_.manifest);
-    for (const Reference& name : image_.names) store_.images().set(name, image_.manifest);
-  }
+  std::optional<Descriptor> manifest() const { return is_flat() ? std::nullopt : std::optional(image_.manifest); }
+  void to_store() const { publish(store_, image_.manifest, image_.names); }
   void to_folder() const {
-    Dir folder = Dir::make_host(output_.dest, 0755);
+    Dir folder = Dir::make_host(folder_path(), 0755);
     if (output_.type == OutputSpec::Type::local) {
       write_root_folder(store_, snapshots_, layers_of(store_, image_.manifest), epoch_, folder, stop_);
     } else {
@@ -90,6 +89,15 @@ class Export {
   }
 
  private:
+  bool is_flat() const { return output_.type == OutputSpec::Type::tar || output_.type == OutputSpec::Type::local; }
+  std::filesystem::path folder_path() const {
+    if (!output_.platform_split) return output_.dest;
+    std::string folder = read_local_image(store_.blobs(), image_.manifest, Platform::host()).config.platform.str();
+    std::replace(folder.begin(), folder.end(), '/', '_');
+    Dir::make_host(output_.dest, 0755);
+    return output_.dest / folder;
+  }
+
   Store& store_;
   SnapshotStore& snapshots_;
   ExportedImage image_;
@@ -100,9 +108,10 @@ class Export {
 
 }  // namespace
 
-void export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& image, const OutputSpec& output,
-                  const Fd& out, std::optional<std::int64_t> source_date_epoch, Progress& progress,
-                  std::stop_token stop) {
+std::optional<Descriptor> export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& image,
+                                       const OutputSpec& output, const Fd& out,
+                                       std::optional<std::int64_t> source_date_epoch, Progress& progress,
+                                       std::stop_token stop) {
   Activity activity(progress, activity_label(output));
   Export exported(store, snapshots, image, output, source_date_epoch, std::move(stop));
   try {
@@ -121,6 +130,7 @@ void export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& i
     throw;
   }
   activity.done();
+  return exported.manifest();
 }
 
 }  // namespace imgb

@@ -25,10 +25,13 @@ struct ExportedImage {
 
 /// Delivers the image as one `-o` says. `image` gives it its names in the store (or keeps it nameless). Files are
 /// written unseen next to `dest` and renamed when complete (V105); devices, pipes and stdout are streamed. `out` is
-/// where "-" goes. Errors: system (with the path), input (a layer no tool may unpack).
-void export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& image, const OutputSpec& output,
-                  const Fd& out, std::optional<std::int64_t> source_date_epoch, Progress& progress,
-                  std::stop_token stop);
+/// where "-" goes. Returns the manifest that was delivered, which is another one where layers, media types or
+/// annotations were to be others; nullopt for forms without one (tar, local). Errors: system (with the path), input (a
+/// layer no tool may unpack).
+std::optional<Descriptor> export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& image,
+                                       const OutputSpec& output, const Fd& out,
+                                       std::optional<std::int64_t> source_date_epoch, Progress& progress,
+                                       std::stop_token stop);
 
 // The forms by themselves; `imgb save` and `imgb export` use these.
 

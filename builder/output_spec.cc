@@ -2,36 +2,27 @@
 
 #include <array>
 
+#include "builder/csv.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 
 namespace imgb {
 namespace {
 
-/// Splits CSV as Go's encoding/csv reads one record: a field in double quotes may hold commas, "" is a quote.
-std::vector<std::string> split_csv(std::string_view text) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (quoted && c == '"' && i + 1 < text.size() && text[i + 1] == '"') {
-      fields.back() += c;
-      ++i;
-    } else if (c == '"' && (quoted || fields.back().empty())) {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
+std::vector<std::string> fields_of(std::string_view text) {
+  try {
+    return split_csv(text);
+  } catch (const Error& error) {
+    throw_error(ErrorKind::usage, "--output {}: {}", go_quote(text), error.message());
   }
-  if (quoted) throw_error(ErrorKind::usage, "--output {}: a quote is not closed", printable(text));
-  return fields;
 }
 
+constexpr int kMaxGzipLevel = 9;
+
 bool parse_bool(std::string_view key, std::string_view value) {
-  if (value == "true" || value == "1" || value.empty()) return true;
-  if (value == "false" || value == "0") return false;
+  std::string word = lower_ascii(value);
+  if (word == "true" || word == "t" || word == "1" || word.empty()) return true;
+  if (word == "false" || word == "f" || word == "0") return false;
   throw_error(ErrorKind::usage, "--output: {} is true or false, not {}", key, go_quote(value));
 }
 
@@ -80,11 +71,23 @@ void set(OutputSpec& spec, std::string_view key, const std::string& value) {
     spec.force_compression = parse_bool(key, value);
   } else if (key == "oci-mediatypes") {
     spec.oci_media_types = parse_bool(key, value);
+  } else if (key == "platform-split") {
+    spec.platform_split = parse_bool(key, value);
+  } else if (key == "rewrite-timestamp") {
+    spec.rewrite_timestamp = parse_bool(key, value);
   } else if (key.starts_with("annotation.")) {
     spec.annotations[std::string(key.substr(11))] = value;
   } else {
-    const std::vector<std::string> known{
-        "type", "dest", "tar", "name", "compression", "compression-level", "force-compression", "oci-mediatypes"};
+    const std::vector<std::string> known{"type",
+                                         "dest",
+                                         "tar",
+                                         "name",
+                                         "compression",
+                                         "compression-level",
+                                         "force-compression",
+                                         "oci-mediatypes",
+                                         "platform-split",
+                                         "rewrite-timestamp"};
     auto nearest = find_nearest(key, known);
     throw_error(ErrorKind::usage, "--output: unknown option {}{}", go_quote(key),
                 nearest ? fmt::format(" (did you mean {}?)", *nearest) : "");
@@ -101,6 +104,13 @@ void complete(OutputSpec& spec) {
     throw_error(ErrorKind::usage, "--output: a folder cannot go to stdout");
   }
   if (!spec.archive && spec.to_stdout()) throw_error(ErrorKind::usage, "--output: tar=false cannot go to stdout");
+  if (spec.level && !spec.compression) spec.compression = Compression::gzip;
+  if (spec.compression == Compression::gzip && spec.level > kMaxGzipLevel) {
+    throw_error(ErrorKind::usage, "--output: gzip has levels from 0 to {}, not {}", kMaxGzipLevel, *spec.level);
+  }
+  if (spec.platform_split && spec.type != OutputSpec::Type::local && spec.type != OutputSpec::Type::tar) {
+    throw_error(ErrorKind::usage, "--output: platform-split is for local and tar");
+  }
   if (spec.compression == Compression::zstd && !spec.oci_media_types) {
     throw_error(ErrorKind::usage, "--output: compression=zstd needs OCI media types");
   }
@@ -110,9 +120,8 @@ void complete(OutputSpec& spec) {
 
 OutputSpec parse_output(std::string_view text) {
   OutputSpec spec;
-  auto fields = split_csv(text);
+  auto fields = fields_of(text);
   if (fields.size() == 1 && fields[0].find('=') == std::string::npos) {
-    if (fields[0].empty()) throw_error(ErrorKind::usage, "--output is empty");
     spec.type = fields[0] == "-" ? OutputSpec::Type::tar : OutputSpec::Type::local;
     spec.dest = fields[0];
     return spec;

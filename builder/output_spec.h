@@ -22,6 +22,8 @@ struct OutputSpec {
   std::optional<int> level;
   bool force_compression = false;  ///< Base layers too.
   bool oci_media_types = true;
+  bool platform_split = false;                     ///< local: into a folder of `dest` that is named after the platform.
+  std::optional<bool> rewrite_timestamp;           ///< Unset and true are the same: SOURCE_DATE_EPOCH always clamps.
   std::map<std::string, std::string> annotations;  ///< Of the manifest.
 
   bool to_stdout() const { return dest == "-"; }

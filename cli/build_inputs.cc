@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "builder/archive_input.h"
 #include "builder/parsed_file.h"
 #include "cli/env.h"
 #include "cli/files.h"
@@ -21,17 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxIgnoreBytes = 16 << 20;
 constexpr std::uint64_t kMaxSecretBytes = 500 * 1024;
-
-// dockerfile.md 4: an archive has one of these at its start; anything else on standard input is a Dockerfile.
-bool starts_archive(std::string_view start) {
-  for (std::string_view magic : {"\x1f\x8b", "BZh",
-                                 "\xFD"
-                                 "7zXZ",
-                                 "\x28\xB5\x2F\xFD"})
-    if (start.starts_with(magic)) return true;
-  constexpr std::size_t kUstarMagicOffset = 257;
-  return start.size() > kUstarMagicOffset && start.substr(kUstarMagicOffset).starts_with("ustar");
-}
 
 bool is_remote(std::string_view context) {
   for (std::string_view prefix : {"http://", "https://", "git://", "ssh://", "git@", "github.com/"})
@@ -132,7 +122,7 @@ void BuildInputs::open_standard_input(const BuildFlags& flags, BuildRequest& req
     got = in->read(buffer);
     start.write(std::span<const std::byte>(buffer).first(got));
   }
-  if (!starts_archive(start.text())) {
+  if (!looks_like_archive(start.text())) {
     if (flags.file) throw_error(ErrorKind::input, "standard input is no archive that could hold {}", *flags.file);
     request.context = EmptyContext{};
     request.dockerfile_text = start.take() + read_all(*in, kMaxDockerfileBytes, "the Dockerfile on standard input");

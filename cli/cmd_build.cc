@@ -13,7 +13,6 @@
 #include "cli/wiring.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "core/store/publish.h"
 #include "sandbox/rootless.h"
 
 namespace imgb {
@@ -103,11 +102,11 @@ class Build : public Verb {
       out_is_taken |= output.to_stdout();
       if (output.to_stdout() && ::isatty(STDOUT_FILENO) == 1)
         throw Error(ErrorKind::usage, "the result would go to the terminal").set_hint("redirect it, or give dest=FILE");
-      if (output.type == OutputSpec::Type::image)
-        manifest = keep_image(env.store(), output, result, stop);
-      else
-        export_image(env.store(), wiring.snapshots(), {result.manifest, names_}, output, out, result.source_date_epoch,
-                     env.progress(), stop);
+      if (output.rewrite_timestamp == false && result.source_date_epoch)
+        env.progress().warn("rewrite-timestamp=false: files newer than SOURCE_DATE_EPOCH have its time all the same");
+      auto delivered = export_image(env.store(), wiring.snapshots(), {result.manifest, names_}, output, out,
+                                    result.source_date_epoch, env.progress(), stop);
+      if (delivered) manifest = *delivered;
     }
     if (flags_.iid_file) write_user_file(*flags_.iid_file, result.config_digest.str());
     if (flags_.metadata_file)
@@ -120,19 +119,6 @@ class Build : public Verb {
     std::vector<Reference> names = names_;
     names.insert(names.end(), output.names.begin(), output.names.end());
     return names;
-  }
-
-  // The names come last: only now does anything mean the new image.
-  Descriptor keep_image(Store& store, const OutputSpec& output, const BuildResult& result,
-                        const std::stop_token& stop) const {
-    ConvertOptions options{.compression = output.compression,
-                           .level = output.level,
-                           .force = output.force_compression,
-                           .docker_types = !output.oci_media_types,
-                           .annotations = output.annotations};
-    Descriptor manifest = convert_image(store, result.manifest, options, stop);
-    publish(store, manifest, all_names(output));
-    return manifest;
   }
 
   BuildFlags flags_;

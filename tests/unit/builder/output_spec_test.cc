@@ -29,11 +29,26 @@ TEST(OutputSpec, LongForm) {
   EXPECT_FALSE(parse_output("type=oci,dest=d,tar=false").archive);
 }
 
+TEST(OutputSpec, ALevelAloneIsGzips) {
+  EXPECT_EQ(parse_output("type=oci,dest=d,compression-level=9").compression, Compression::gzip);
+  EXPECT_EQ(parse_output("type=oci,dest=d,compression-level=19,compression=zstd").compression, Compression::zstd);
+  EXPECT_EQ(parse_output("type=oci,dest=d").compression, std::nullopt);
+}
+
+TEST(OutputSpec, WhatDockersScriptsSayIsUnderstood) {
+  EXPECT_TRUE(parse_output("type=local,dest=d,platform-split=true").platform_split);
+  EXPECT_FALSE(parse_output("type=tar,dest=d,platform-split=False").platform_split);
+  EXPECT_EQ(parse_output("type=oci,dest=d,rewrite-timestamp=true").rewrite_timestamp, true);
+  EXPECT_EQ(parse_output("type=oci,dest=d,rewrite-timestamp=0").rewrite_timestamp, false);
+  EXPECT_EQ(parse_output("type=oci,dest=d").rewrite_timestamp, std::nullopt);
+}
+
 TEST(OutputSpec, RefusesWhatItDoesNotKnow) {
   for (const char* bad : {"", "type=", "type=zip,dest=x", "type=oci,tar=false", "type=local", "type=local,dest=-",
                           "type=tar,dest=x,comprssion=gzip", "type=oci,dest=x,compression=xz",
                           "type=oci,dest=x,compression=zstd,oci-mediatypes=false", "type=oci,dest=-,tar=false",
-                          "dest=x,name=y", "type=oci,\"dest=x"}) {
+                          "dest=x,name=y", "type=oci,\"dest=x", "type=oci,dest=x,compression-level=10",
+                          "type=oci,dest=x,platform-split=true", "type=local,dest=x,platform-split=maybe"}) {
     EXPECT_THROW(parse_output(bad), Error) << bad;
   }
 }
