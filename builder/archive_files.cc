@@ -66,7 +66,7 @@ class TarFiles : public ArchiveFiles {
   std::optional<std::string> find_text(std::string_view path, std::uint64_t max_bytes) override {
     auto node = find(path);
     if (!node) return std::nullopt;
-    return read_from_layer(store_, layer_, node->data_offset, node->meta.size_bytes, max_bytes);
+    return read_from_layer(store_, layer_, *node, max_bytes);
   }
 
   void read_all(const std::set<std::string>& paths, const Take& take) override {

@@ -35,7 +35,7 @@ std::optional<std::string> find_context_file(Store& store, const BuildContext& c
   if (node->meta.size_bytes > max_bytes) {
     throw_error(ErrorKind::input, "{} is longer than {} bytes", printable(path), max_bytes);
   }
-  return read_from_layer(store, archive->layer, node->data_offset, node->meta.size_bytes, max_bytes);
+  return read_from_layer(store, archive->layer, *node, max_bytes);
 }
 
 }  // namespace imgb

@@ -96,7 +96,10 @@ class Pruning {
       std::set<ChainId> unpacked;
       for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.chain);
       needs.add_stacks_of_steps(unpacked);
-      if (!request_.dry_run) forget_names();
+      if (!request_.dry_run) {
+        forget_names();
+        snapshots_.sweep([&](const std::string& why) { on_broken_("cannot free what a step left: " + why); });
+      }
       going =
           collect(store_, snapshots_, alone, find_unneeded(store_, snapshots_, alone, needs), request_.dry_run, out_);
       remove_cache_mounts();
@@ -142,7 +145,8 @@ class Pruning {
       LocalImage image = read_local_image(store_.blobs(), named.descriptor, Platform::host());
       return image.config.created.value_or(0) < request_.before && has_labels(image, request_.labels);
     } catch (const Error& e) {
-      on_broken_(fmt::format("{}: {}", named.name.empty() ? named.descriptor.digest.str() : named.name, e.what()));
+      on_broken_(
+          fmt::format("cannot read {}: {}", named.name.empty() ? named.descriptor.digest.str() : named.name, e.what()));
       return false;
     }
   }

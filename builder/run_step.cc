@@ -124,7 +124,7 @@ class RunRun {
     if (!result.status.ok()) fail(spec, result, log.tail());
     SnapshotStore::CommitOptions options{services_.layer_options(), leave_out(spec, result)};
     Layer layer = snapshots.commit(scratch, below_.layers, options, stop_);
-    snapshots.adopt(std::move(scratch), below_.layers, layer);
+    snapshots.adopt(std::move(scratch), below_.layers, layer, stop_);
     return layer;
   }
 

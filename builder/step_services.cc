@@ -103,8 +103,7 @@ std::optional<std::string> StepServices::find_text(const FileSystem& files, cons
     auto folders = unpack(files, activity, stop);
     return tools.snapshots.folder().read_file(folders.at(node->layer) + node->path.str(), kMaxAccountFileBytes);
   }
-  return read_from_layer(tools.store, files.layers.at(node->data_layer), node->data_offset, node->meta.size_bytes,
-                         kMaxAccountFileBytes);
+  return read_from_layer(tools.store, files.layers.at(node->data_layer), *node, kMaxAccountFileBytes);
 }
 
 OpenContext* StepServices::find_folder(const ContextInput& input) {

@@ -49,7 +49,8 @@ class Exec : public Verb {
     LocalImage image = get_local_image(store, request.manifest_digest, Platform::host());
     ExecSpec spec;
     spec.argv = command_;
-    spec.user = find_user(store, layers_of(image), user_.value_or(request.user), std::move(stop));
+    SnapshotStore snapshots(store);
+    spec.user = find_user(snapshots, layers_of(image), user_.value_or(request.user), std::move(stop));
     spec.env = request.env;
     if (!has_variable(spec.env, "HOME")) spec.env.push_back("HOME=" + spec.user.home);
     if (tty_ && !has_variable(spec.env, "TERM")) spec.env.emplace_back("TERM=xterm");

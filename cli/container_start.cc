@@ -7,7 +7,6 @@
 
 #include "core/base/error.h"
 #include "layerfs/ingest.h"
-#include "layerfs/tree_view.h"
 
 namespace imgb {
 namespace {
@@ -38,14 +37,10 @@ std::vector<Layer> layers_of(const LocalImage& image) {
   return layers;
 }
 
-UserIds find_user(Store& store, const std::vector<Layer>& layers, const std::string& user, std::stop_token stop) {
-  TreeView tree;
-  for (const Layer& layer : layers) tree = tree.with(toc_of(store, layer, stop));
-  auto read = [&](const char* path) -> std::optional<std::string> {
-    auto node = tree.find(tree.resolve(RootedPath::clean(path)));
-    if (!node || node->meta.type != FileType::regular) return std::nullopt;
-    return read_from_layer(store, layers.at(node->data_layer), node->data_offset, node->meta.size_bytes,
-                           kMaxAccountFileBytes);
+UserIds find_user(SnapshotStore& snapshots, const std::vector<Layer>& layers, const std::string& user,
+                  std::stop_token stop) {
+  auto read = [&](const char* path) {
+    return snapshots.find_content(layers, RootedPath::clean(path), kMaxAccountFileBytes, stop);
   };
   return resolve_user(user, read("/etc/passwd"), read("/etc/group"));
 }
@@ -61,7 +56,7 @@ PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, co
   scratch_.emplace(snapshots_.make_scratch(layers));
   spec_.root.upper = scratch_->upper();
   spec_.root.work = scratch_->work();
-  spec_.user = find_user(store, layers, request.user, stop);
+  spec_.user = find_user(snapshots_, layers, request.user, stop);
   spec_.argv = request.argv;
   spec_.hostname = request.hostname.empty() ? id.substr(0, 12) : request.hostname;
   spec_.env = request.env;

@@ -16,9 +16,10 @@ namespace imgb {
 /// Layers of an image of the store, bottom first.
 std::vector<Layer> layers_of(const LocalImage& image);
 
-/// User and group of a container as the image's passwd and group files tell (read from the layers, nothing is
-/// unpacked).
-UserIds find_user(Store& store, const std::vector<Layer>& layers, const std::string& user, std::stop_token stop);
+/// User and group of a container as the image's passwd and group files tell (nothing is
+/// unpacked for it).
+UserIds find_user(SnapshotStore& snapshots, const std::vector<Layer>& layers, const std::string& user,
+                  std::stop_token stop);
 
 /// Everything a container's process needs while it runs: unpacked layers, an upper folder that is dropped at the end,
 /// volumes. Made by `imgb run` or by the supervisor of a detached container; must outlive what was started with it.

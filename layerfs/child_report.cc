@@ -1,13 +1,16 @@
 #include "layerfs/child_report.h"
 
-#include <algorithm>
+#include <array>
+#include <csignal>
 
 #include "core/base/dir.h"
 #include "core/base/text.h"
+#include "layerfs/confined.h"
 
 namespace imgb {
 namespace {
 
+constexpr std::size_t kMaxMessageBytes = 16 * 1024;
 /// Past this size, what its source holds at less than 1 in kMaxRatio is taken for a bomb.
 constexpr std::uint64_t kBombBytes = 16ULL << 30, kMaxRatio = 2000;
 
@@ -30,29 +33,21 @@ int report_failure(const Fd& result, const std::function<void()>& body) {
   return 1;
 }
 
-void throw_reported(std::string_view result, const ExitStatus& status) {
-  if (result.starts_with('E') && result.size() >= 2) {
-    auto kind = static_cast<ErrorKind>(result[1]);
+void throw_reported(const Fd& result, const ExitStatus& status) {
+  std::array<char, kMaxMessageBytes> buffer;
+  std::size_t got = read_at(result, std::as_writable_bytes(std::span(buffer)), 0, "result");
+  if (std::string_view text(buffer.data(), got); text.starts_with('E') && text.size() >= 2) {
+    auto kind = static_cast<ErrorKind>(text[1]);
     if (kind != ErrorKind::corrupt && kind != ErrorKind::unavailable && kind != ErrorKind::unsupported &&
         kind != ErrorKind::system)
       kind = ErrorKind::input;
-    throw Error(kind, printable(result.substr(2)));
+    throw Error(kind, printable(text.substr(2)));
   }
+  if (status.signal == SIGXCPU)
+    throw_error(ErrorKind::input, "it takes more than {} hours of processor time to read", kMaxProcessorTime.count());
   if (!status.ok())
     throw_error(ErrorKind::system, "the confined reader ended without a result ({} {})",
                 status.signal ? "signal" : "exit code", status.signal ? status.signal : status.code);
-}
-
-std::string read_result(const Fd& result, std::uint64_t max_bytes) {
-  std::string text(std::min(stat_of(result, "result").size_bytes, max_bytes), '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    std::size_t got = read_at(result, std::as_writable_bytes(std::span(text)).subspan(filled), filled, "result");
-    if (got == 0) break;
-    filled += got;
-  }
-  text.resize(filled);
-  return text;
 }
 
 void check_expansion(std::uint64_t compressed_bytes, std::uint64_t bytes, std::uint64_t max_bytes) {

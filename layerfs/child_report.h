@@ -18,8 +18,7 @@ int report_failure(const Fd& result, const std::function<void()>& body);
 
 /// In the parent: the failure that `result` tells, if it tells one; then the one that `status` is. May be neither.
 /// The child may have been taken over by what it read: its words are checked as those of a stranger.
-void throw_reported(std::string_view result, const ExitStatus& status);
-std::string read_result(const Fd& result, std::uint64_t max_bytes);
+void throw_reported(const Fd& result, const ExitStatus& status);
 
 /// Counts what a decompressor takes in.
 class CountingSource : public Source {

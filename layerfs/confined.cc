@@ -31,6 +31,7 @@ void limit_resources() {
   limit(RLIMIT_AS, kMaxAddressSpaceBytes);
 #endif
   limit(RLIMIT_NOFILE, kMaxOpenFiles);
+  limit(RLIMIT_CPU, std::chrono::seconds(kMaxProcessorTime).count());
   limit(RLIMIT_CORE, 0);
 }
 

@@ -17,7 +17,6 @@ namespace imgb {
 namespace {
 
 constexpr int kQueueBytes = 1 << 20;
-constexpr std::uint64_t kMaxMessageBytes = 64 * 1024;
 
 /// One thread feeds the child and takes what it gives: whichever of the two can go on does.
 class ConfinedDecoder : public Source {
@@ -72,7 +71,7 @@ class ConfinedDecoder : public Source {
     decoded_.reset();
     feed_.reset();
     ExitStatus status = child_->wait();
-    throw_reported(read_result(result_, kMaxMessageBytes), status);
+    throw_reported(result_, status);
   }
 
   Source& from_;

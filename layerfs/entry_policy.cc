@@ -21,7 +21,9 @@ RootedPath checked_path(std::string_view name, std::string_view entry) {
     if (part == "..") refuse(entry, "\"..\" in a name");
     if (part.size() > kMaxComponentBytes) refuse(entry, "a name of more than 255 bytes");
   }
-  return RootedPath::clean(name);
+  RootedPath path = RootedPath::clean(name);
+  if (path.str().size() > kMaxPathBytes) refuse(entry, fmt::format("a path of more than {} bytes", kMaxPathBytes));
+  return path;
 }
 
 FileType type_of(char type) {

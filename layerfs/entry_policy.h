@@ -10,8 +10,8 @@ namespace imgb {
 /// What an entry of a foreign layer may say (pure; V1, V2, V4 to V8, V22, V27). Gives the entry with its names cleaned
 /// but no symlink resolved; nullopt for what is left out on purpose (aufs's own files). Error(input) names entry and
 /// reason:
-///   - ".." anywhere in a name or in a hard link's target; a component of more than 255 bytes, a name of more than 64
-///   KiB
+///   - ".." anywhere in a name or in a hard link's target; a component of more than 255 bytes, a path of more than
+///   kMaxPathBytes
 ///   - "." or "/" as anything but a folder
 ///   - whiteouts without a name (".wh.", ".wh..", ".wh..."), a folder or target named as a whiteout
 ///   - a character device 0:0, which is how overlayfs writes a whiteout

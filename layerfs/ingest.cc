@@ -34,10 +34,10 @@ std::shared_ptr<const Toc> toc_of(Store& store, const Layer& layer, std::stop_to
   return std::make_shared<const Toc>(std::move(found.toc));
 }
 
-std::string read_from_layer(Store& store, const Layer& layer, std::uint64_t data_offset, std::uint64_t size_bytes,
-                            std::uint64_t max_bytes) {
-  if (size_bytes > max_bytes)
-    throw_error(ErrorKind::input, "a file of {} in layer {}, more than {}", render_size(size_bytes),
+std::string read_from_layer(Store& store, const Layer& layer, const TreeView::Node& file, std::uint64_t max_bytes) {
+  std::uint64_t begin = file.data_offset, end = begin + file.meta.size_bytes;
+  if (file.meta.size_bytes > max_bytes)
+    throw_error(ErrorKind::input, "a file of {} in layer {}, more than {}", render_size(file.meta.size_bytes),
                 layer.blob.digest.str(), render_size(max_bytes));
   return in_context(
       [&] { return "layer " + layer.blob.digest.str(); },
@@ -46,13 +46,16 @@ std::string read_from_layer(Store& store, const Layer& layer, std::uint64_t data
         auto tar = decode_confined(blob);
         auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
         std::string out;
-        for (std::uint64_t at = 0; at < data_offset + size_bytes;) {
-          std::uint64_t end = at < data_offset ? data_offset : data_offset + size_bytes;
-          std::size_t got = tar->read({buffer.get(), std::min<std::uint64_t>(kStreamBufferBytes, end - at)});
+        for (std::uint64_t at = 0; at < end;) {
+          std::uint64_t until = at < begin ? begin : end;
+          std::size_t got = tar->read({buffer.get(), std::min<std::uint64_t>(kStreamBufferBytes, until - at)});
           if (got == 0) throw_error(ErrorKind::corrupt, "ends before its table of contents does");
-          if (at >= data_offset) out.append(as_text({buffer.get(), got}));
+          if (at >= begin) out.append(as_text({buffer.get(), got}));
           at += got;
         }
+        // The blob's own digest and checksum come after what was read.
+        if (Digest::of(out) != file.content)
+          throw_error(ErrorKind::corrupt, "{} is not what it was when the layer was made", printable(file.path.str()));
         return out;
       });
 }

@@ -10,6 +10,7 @@
 
 #include "core/store/store.h"
 #include "layerfs/toc.h"
+#include "layerfs/tree_view.h"
 
 namespace imgb {
 
@@ -36,8 +37,8 @@ Layer scan_layer(Store& store, const Descriptor& blob, const std::optional<DiffI
 /// The table of contents of a layer of the store; made from the blob when it is missing.
 std::shared_ptr<const Toc> toc_of(Store& store, const Layer& layer, std::stop_token stop);
 
-/// One regular file's bytes out of a layer blob, found by its table of contents; at most `max_bytes`.
-std::string read_from_layer(Store& store, const Layer& layer, std::uint64_t data_offset, std::uint64_t size_bytes,
-                            std::uint64_t max_bytes);
+/// One regular file's bytes out of a layer's blob (node.data_layer of the stack); at most `max_bytes`. They are what
+/// the table of contents says they are, or Error(corrupt).
+std::string read_from_layer(Store& store, const Layer& layer, const TreeView::Node& file, std::uint64_t max_bytes);
 
 }  // namespace imgb

@@ -108,7 +108,8 @@ void ingest(const Settings& settings, const Fd& result) {
     Digest diff_id = stream.finish();
     write_all(result, "T", "result");
     write_all(result, diff_id.raw(), "result");
-    write_all(result, render(toc), "result");
+    FdSink sink(result.duplicate(), "result");
+    write_toc(toc, sink);
   });
   // The stream's thread may wait for bytes that come late or never: a failure does not wait for it.
   if (code != 0) ::_exit(code);

@@ -1,6 +1,7 @@
 #include "layerfs/layer_tree.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/link_walk.h"
@@ -10,11 +11,14 @@ namespace imgb {
 namespace {
 /// Folders that links lead through, over all entries: a few thousand small entries could else keep us busy for hours.
 constexpr std::uint64_t kMaxLinkSteps = 20'000'000;
+/// Each of them has to be gone to from the root, again and again, by us and by the kernel: some seconds.
+constexpr std::uint64_t kMaxImpliedBytes = 32 << 20;
+constexpr std::size_t kFirstBuckets = 64, kMaxNameBytes = 255;
 using Kind = TocEntry::Kind;
 }  // namespace
 
 LayerTree::LayerTree(std::uint64_t max_entries, std::function<void(const RootedPath&)> on_remove)
-    : max_entries_(max_entries), on_remove_(std::move(on_remove)), children_(64, Hash{this}, Equal{this}) {
+    : max_entries_(max_entries), on_remove_(std::move(on_remove)), buckets_(kFirstBuckets, kNone) {
   nodes_.emplace_back();  // the root
 }
 
@@ -23,23 +27,44 @@ void LayerTree::count() {
 }
 
 LayerTree::Id LayerTree::find_child(Id parent, std::string_view name) const {
-  auto at = children_.find(Key{parent, name});
-  return at == children_.end() ? kNone : *at;
+  Id id = buckets_[hash_(parent, name) & (buckets_.size() - 1)];
+  while (id != kNone && (nodes_[id].parent != parent || name_of(id) != name)) id = nodes_[id].next_in_bucket;
+  return id;
+}
+
+void LayerTree::grow_buckets() {
+  buckets_.assign(buckets_.size() * 2, kNone);
+  for (Id id = kRoot + 1; id < nodes_.size(); ++id) {
+    if (nodes_[id].alive) nodes_[id].next_in_bucket = std::exchange(bucket_of(nodes_[id].parent, name_of(id)), id);
+  }
+}
+
+void LayerTree::forget_name(Id id) {
+  Id* at = &bucket_of(nodes_[id].parent, name_of(id));
+  while (*at != id) at = &nodes_[*at].next_in_bucket;
+  *at = nodes_[id].next_in_bucket;
 }
 
 LayerTree::Id LayerTree::add_child(Id parent, std::string_view name, Shape shape) {
   count();
+  std::size_t path_bytes = nodes_[parent].path_bytes + 1 + name.size();
+  if (name.size() > kMaxNameBytes || path_bytes > kMaxPathBytes)
+    throw_error(ErrorKind::input, "entry {}/{}: a path of more than {} bytes, or a name of more than {}",
+                printable(path_of(parent).str()), printable(name), kMaxPathBytes, kMaxNameBytes);
   auto id = static_cast<Id>(nodes_.size());
+  if (nodes_.size() > buckets_.size()) grow_buckets();
   Node& node = nodes_.emplace_back();
   node.parent = parent;
   node.name_offset = static_cast<std::uint32_t>(names_.size());
-  node.name_length = static_cast<std::uint32_t>(name.size());
+  node.name_bytes = static_cast<std::uint8_t>(name.size());
+  node.path_bytes = static_cast<std::uint16_t>(path_bytes);
   node.shape = shape;
+  contents_.check_room(names_.size() + name.size());
   names_.append(name);
   node.next = nodes_[parent].first_child;
   if (node.next != kNone) nodes_[node.next].previous = id;
   nodes_[parent].first_child = id;
-  children_.insert(id);
+  node.next_in_bucket = std::exchange(bucket_of(parent, name), id);
   return id;
 }
 
@@ -47,8 +72,17 @@ RootedPath LayerTree::path_of(Id id) const {
   std::vector<Id> chain;
   for (; id != kRoot; id = nodes_[id].parent) chain.push_back(id);
   std::string text;
-  for (std::size_t i = chain.size(); i-- > 0;) (text += '/') += key(chain[i]).name;
+  for (std::size_t i = chain.size(); i-- > 0;) (text += '/') += name_of(chain[i]);
   return RootedPath::clean(text);
+}
+
+LayerTree::Id LayerTree::add_implied(Id parent, std::string_view name) {
+  Id id = add_child(parent, name, Shape::folder);
+  implied_bytes_ += nodes_[id].path_bytes;
+  if (implied_bytes_ > kMaxImpliedBytes)
+    throw_error(ErrorKind::input, "paths of folders that no entry names of more than {}",
+                render_size(kMaxImpliedBytes));
+  return id;
 }
 
 /// The folder that `path` leads to, made where it is missing.
@@ -61,7 +95,7 @@ LayerTree::Id LayerTree::folder_for(const RootedPath& path, const RootedPath& en
       continue;
     }
     Id child = find_child(at, *part);
-    if (child == kNone) child = add_child(at, *part, Shape::folder);
+    if (child == kNone) child = add_implied(at, *part);
     Node& node = nodes_[child];
     if (node.shape == Shape::symlink) {
       std::string target = contents_.entry(node.record).meta.link_target;
@@ -216,7 +250,7 @@ void LayerTree::remove(Id top) {
   while (!todo.empty()) {
     Id id = todo.back();
     todo.pop_back();
-    children_.erase(id);
+    forget_name(id);
     nodes_[id].alive = false;
     for (Id child = nodes_[id].first_child; child != kNone; child = nodes_[child].next) todo.push_back(child);
     leave_group(id);
@@ -273,6 +307,9 @@ Toc LayerTree::finish() {
     if (node.opaque && node.shape == Shape::folder) mark(Kind::opaque);
     if (node.removed && node.shape == Shape::gone) mark(Kind::removed);
   }
+  nodes_ = {};
+  names_ = {};
+  buckets_ = {};
   return contents_.finish(std::move(keep));
 }
 

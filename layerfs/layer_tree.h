@@ -3,9 +3,9 @@
 #include <functional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
+#include "layerfs/name_hash.h"
 #include "layerfs/toc_record.h"
 
 namespace imgb {
@@ -19,7 +19,9 @@ namespace imgb {
 ///     which keeps its content and takes the new metadata
 ///   - a whiteout and a folder of the same path make an opaque folder; a whiteout and anything else is that thing
 ///   - a hard link names the first name of its file; when that is replaced, another name takes its place
-/// Memory: some 250 bytes an entry. Every operation takes time in proportion to what it adds or removes.
+/// Memory: some 150 bytes an entry, its path and its name. Every operation takes time in proportion to what it adds or
+/// removes and to the length of its path; no choice of names makes it more. Folders that no entry names are
+/// bounded by themselves (V21).
 class LayerTree {
  public:
   /// `on_remove` hears of each path, a folder with all below it, that a later entry replaces.
@@ -45,52 +47,37 @@ class LayerTree {
   enum class Shape : std::uint8_t { folder, symlink, other, gone /* only a whiteout */ };
   struct Node {
     Id parent = kNone, first_child = kNone, next = kNone, previous = kNone;
-    std::uint32_t name_offset = 0, name_length = 0;
+    Id next_in_bucket = kNone;
+    std::uint32_t name_offset = 0;
     std::uint32_t record = kNone;  ///< kNone: a parent by implication, or only a whiteout.
     std::uint32_t group = kNone;   ///< Names of one file.
     Id next_in_group = kNone;
-    Shape shape = Shape::folder;
-    bool removed = false, opaque = false, alive = true;
+    std::uint16_t path_bytes = 0;  ///< Of its whole path, "" for the root.
+    std::uint8_t name_bytes = 0;
+    Shape shape : 4 = Shape::folder;
+    bool removed : 1 = false, opaque : 1 = false, alive : 1 = true;
   };
   struct Group {
     Id holder = kNone;      ///< The name whose record has the metadata.
     Id first_link = kNone;  ///< List of the other names, dead ones included.
     bool promoted = false;  ///< Links' records name an older holder.
   };
-  struct Key {
-    Id parent;
-    std::string_view name;
-  };
-  struct Hash {
-    using is_transparent = void;
-    const LayerTree* tree;
-    std::size_t operator()(Id id) const { return (*this)(tree->key(id)); }
-    std::size_t operator()(const Key& key) const {
-      return std::hash<std::string_view>{}(key.name) ^ (key.parent * 0x9e3779b97f4a7c15ULL);
-    }
-  };
-  struct Equal {
-    using is_transparent = void;
-    const LayerTree* tree;
-    bool operator()(Id a, Id b) const { return a == b; }
-    bool operator()(Id a, const Key& b) const { return (*this)(b, a); }
-    bool operator()(const Key& a, Id b) const {
-      Key key = tree->key(b);
-      return a.parent == key.parent && a.name == key.name;
-    }
-  };
 
-  Key key(Id id) const {
-    return {nodes_[id].parent, std::string_view(names_).substr(nodes_[id].name_offset, nodes_[id].name_length)};
+  std::string_view name_of(Id id) const {
+    return std::string_view(names_).substr(nodes_[id].name_offset, nodes_[id].name_bytes);
   }
+  Id& bucket_of(Id parent, std::string_view name) { return buckets_[hash_(parent, name) & (buckets_.size() - 1)]; }
+  void grow_buckets();
   Id find_child(Id parent, std::string_view name) const;
   Id add_child(Id parent, std::string_view name, Shape shape);
+  Id add_implied(Id parent, std::string_view name);
   RootedPath path_of(Id id) const;
   Id folder_for(const RootedPath& path, const RootedPath& entry);
   Id folder_of_entry(const RootedPath& path);
   Id find_resolved(const RootedPath& path, RootedPath& resolved);
   void remove(Id id);
   void unlink(Id id);
+  void forget_name(Id id);
   void leave_group(Id id);
   void place_removed(Id parent, std::string_view name);
   void place_folder(Place& place, Id parent, const TocEntry& entry);
@@ -100,14 +87,15 @@ class LayerTree {
   void count();
 
   const std::uint64_t max_entries_;
-  std::uint64_t entries_ = 0, link_steps_ = 0;
+  std::uint64_t entries_ = 0, link_steps_ = 0, implied_bytes_ = 0;
   std::function<void(const RootedPath&)> on_remove_;
   TocBuilder contents_;
   std::vector<Node> nodes_;
   std::string names_;
   std::vector<Group> groups_;
-  std::unordered_set<Id, Hash, Equal> children_;
-  RootedPath last_parent_;  // most entries have the parent of the one before
+  NameHash hash_;
+  std::vector<Id> buckets_;  ///< A power of two of lists: of each living node but the root, by its parent and name.
+  RootedPath last_parent_;   // most entries have the parent of the one before
   Id last_parent_id_ = kRoot;
 };
 

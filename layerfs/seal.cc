@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <map>
-#include <unordered_set>
 
 #include "core/base/error.h"
 #include "core/base/stream.h"
@@ -15,39 +14,10 @@ namespace {
 
 using Kind = TocEntry::Kind;
 
-/// Folders above the layer's entries that it does not name, deepest last.
-std::vector<RootedPath> unnamed_parents(const Toc& layer) {
-  std::unordered_set<std::string> seen;
-  std::vector<RootedPath> out;
-  std::string last;
-  auto visit = [&](RootedPath path) {
-    std::vector<RootedPath> chain;
-    while (seen.insert(path.str()).second) {
-      chain.push_back(path);
-      if (path.is_root()) break;
-      path = path.parent();
-    }
-    for (std::size_t i = chain.size(); i-- > 0;) {
-      auto own = layer.find(chain[i].str(), Kind::file);
-      if (!own) out.push_back(chain[i]);
-    }
-  };
-  visit(RootedPath());
-  for (std::size_t i = 0; i < layer.size(); ++i) {
-    std::string_view path = layer.path(i);
-    // An opaque folder may be named by nothing else.
-    std::string_view parent = layer.kind(i) == Kind::opaque ? path : path.substr(0, path.rfind('/'));
-    if (parent == last) continue;
-    last = parent;
-    visit(RootedPath::clean(parent));
-  }
-  return out;
-}
-
 class Sealer {
  public:
   Sealer(const Dir& upper, const Toc& layer, const TreeView& below, const std::function<Dir(std::size_t)>& open_lower)
-      : upper_(upper), layer_(layer), below_(below), open_lower_(open_lower) {}
+      : upper_(upper), layer_(layer), below_(below), below_there_(below), open_lower_(open_lower) {}
 
   void copy_lower_links() {
     if (layer_.count_of(Kind::hard_link) == 0) return;
@@ -58,27 +28,52 @@ class Sealer {
     }
   }
 
-  void finish_unnamed(const TreeView& merged) {
-    std::vector<RootedPath> folders = unnamed_parents(layer_);
-    for (std::size_t i = folders.size(); i-- > 0;) {
-      const RootedPath& path = folders[i];
-      auto there = below_.find(path);
-      bool folder_below = there && there->meta.type == FileType::directory;
-      if (!path.is_root() && !folder_below && !is_folder(merged, path)) {
-        upper_.remove_tree(path.relative());
-        continue;
+  /// Entries come in the order of their paths, so all that lies in one folder comes together. A folder is finished when
+  /// it is left: those in it come before it, for they change its time.
+  void finish_unnamed() {
+    std::string_view at;               // the folder that is being gone through; "" is the root
+    std::vector<bool> adds = {false};  // for the root and all on the way to it: something comes to be there
+    auto leave = [&] {
+      finish(at.empty() ? "/" : at, adds.back());
+      at = at.substr(0, at.rfind('/'));
+      bool added = adds.back();
+      adds.pop_back();
+      if (added) adds.back() = true;
+    };
+    for (std::size_t i = 0; i < layer_.size(); ++i) {
+      std::string_view path = layer_.path(i);
+      // An opaque folder may be named by nothing else.
+      bool is_place = layer_.kind(i) == Kind::opaque && path != "/";
+      std::string_view folder = is_place ? path : path.substr(0, path.rfind('/'));
+      while (!folder.starts_with(at) || (folder.size() > at.size() && folder[at.size()] != '/')) leave();
+      while (at.size() < folder.size()) {
+        at = folder.substr(0, folder.find('/', at.size() + 1));
+        adds.push_back(false);
       }
-      FileMeta meta{.type = FileType::directory};
-      if (folder_below) meta = there->meta;
-      Dir dir = upper_.open_dir(path.relative());
-      apply_metadata(dir.fd(), meta, path.str());
+      if (layer_.kind(i) != Kind::removed) adds.back() = true;
     }
+    while (!at.empty()) leave();
+    finish("/", true);
   }
 
  private:
-  static bool is_folder(const TreeView& tree, const RootedPath& path) {
-    auto node = tree.find(path);
-    return node && node->meta.type == FileType::directory;
+  void finish(std::string_view folder, bool adds) {
+    if (layer_.find(folder, Kind::file)) return;
+    RootedPath path = RootedPath::parse_strict(folder);
+    below_there_.go_to(path);
+    auto there = below_there_.node();
+    bool folder_below = there && there->meta.type == FileType::directory;
+    if (!folder_below && !adds && !layer_.find(folder, Kind::opaque)) return remove(path);
+    FileMeta meta{.type = FileType::directory};
+    if (folder_below) meta = there->meta;
+    Dir dir = upper_.open_dir(path.relative());
+    apply_metadata(dir.fd(), meta, path.str());
+  }
+
+  void remove(const RootedPath& path) {
+    FileTime parent_time = upper_.stat(path.parent().relative()).mtime;
+    upper_.remove_tree(path.relative());
+    upper_.set_mtime(path.parent().relative(), parent_time);
   }
 
   void copy_lower_link(const TocEntry& link) {
@@ -100,7 +95,7 @@ class Sealer {
         writer.make_special(name, node->meta);
       }
     }
-    if (!link.path.parent().is_root()) upper_.set_mtime(link.path.parent().relative(), parent_time);
+    upper_.set_mtime(link.path.parent().relative(), parent_time);
   }
 
   void copy_file(UpperWriter& writer, const RootedPath& name, const TreeView::Node& node) {
@@ -115,6 +110,7 @@ class Sealer {
   const Dir& upper_;
   const Toc& layer_;
   const TreeView& below_;
+  TreeView::Descent below_there_;
   const std::function<Dir(std::size_t)>& open_lower_;
   std::map<RootedPath, RootedPath> copied_;
 };
@@ -125,9 +121,7 @@ void seal(const Dir& upper, const Toc& layer, const TreeView& below,
           const std::function<Dir(std::size_t)>& open_lower) {
   Sealer sealer(upper, layer, below, open_lower);
   sealer.copy_lower_links();
-  // The layer's own table outlives this view of it.
-  std::shared_ptr<const Toc> borrowed(std::shared_ptr<const Toc>(), &layer);
-  sealer.finish_unnamed(below.with(borrowed));
+  sealer.finish_unnamed();
 }
 
 }  // namespace imgb

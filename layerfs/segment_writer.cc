@@ -61,7 +61,7 @@ void SegmentWriter::begin_data(const std::optional<Digest>& claimed) {
 std::span<std::byte> SegmentWriter::space() { return pipeline_.space(); }
 
 void SegmentWriter::advance(std::size_t written_bytes) {
-  if (!now_.open) {
+  if (cuts_at_entries_ && !now_.open) {
     now_.open = true;
     now_.run_from = data_at_;
     now_.run_bytes = 0;
@@ -89,12 +89,13 @@ void SegmentWriter::end_data(const Digest& content) {
 }
 
 void SegmentWriter::cut() {
+  if (!cuts_at_entries_) return pipeline_.cut(std::nullopt);  // no segment is ever found again: none needs a key
   if (now_.open && claimed_) close_run(now_, *claimed_);
   std::optional<PackedPlace> known;
   keys_.emplace_back();
   if (now_.open) {
     waiting_.emplace_back(keys_.size() - 1, now_);
-  } else if (cuts_at_entries_) {
+  } else {
     keys_.back() = Digest::of(now_.text);
     if (earlier_) known = earlier_->find(*keys_.back());
   }

@@ -1,10 +1,10 @@
 #include "layerfs/snapshot_marks.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "layerfs/snapshot_scratch.h"
 
 namespace imgb {
 namespace {
@@ -21,9 +21,18 @@ std::string this_boot() {
 SnapshotMarks::SnapshotMarks(Dir folder, Lease& lease)
     : folder_(std::move(folder)), lease_(lease), boot_id_(this_boot()) {}
 
+std::optional<SnapshotMarks::Found> SnapshotMarks::find_mark(std::string_view snapshot) const {
+  std::string name = mark_name(snapshot);
+  auto file = folder_.find_file(name, O_RDONLY | O_NOFOLLOW);
+  if (!file) return std::nullopt;
+  FileStat stat = stat_of(*file, name);
+  auto mark = find_ready_mark(read_all(*file, kMaxMarkBytes, name));
+  return mark ? std::optional(Found{*std::move(mark), stat.inode, stat.ctime}) : std::nullopt;
+}
+
 std::optional<ReadyMark> SnapshotMarks::read_mark(std::string_view snapshot) const {
-  auto text = folder_.find_content(mark_name(snapshot), kMaxMarkBytes);
-  return text ? find_ready_mark(*text) : std::nullopt;
+  auto found = find_mark(snapshot);
+  return found ? std::optional(std::move(found->mark)) : std::nullopt;
 }
 
 std::optional<std::string> SnapshotMarks::find(const ChainId& chain) const {
@@ -44,11 +53,12 @@ std::optional<std::string> SnapshotMarks::find(const ChainId& chain) const {
   return std::nullopt;
 }
 
-void SnapshotMarks::write_mark(std::string_view snapshot, const ReadyMark& mark) const {
-  Fd file = folder_.open_unnamed(O_WRONLY, 0600);
+/// At no time is there no mark where there was one: others look without a lock, and take a folder without one for
+/// remains.
+void SnapshotMarks::write_mark(const Dir& scratch, std::string_view snapshot, const ReadyMark& mark) const {
+  Fd file = scratch.open_file(kNewMarkName, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
   write_all(file, render(mark), "ready mark");
-  folder_.remove(mark_name(snapshot));
-  folder_.link_unnamed(file, mark_name(snapshot));
+  scratch.rename(kNewMarkName, folder_, mark_name(snapshot));
 }
 
 std::string SnapshotMarks::publish(const ChainId& chain, const Dir& from, std::string_view from_name) {
@@ -61,7 +71,7 @@ std::string SnapshotMarks::publish(const ChainId& chain, const Dir& from, std::s
     folder_.remove_tree(name);
     lease_.note(lease_name(name));
     from.rename(from_name, folder_, name, Dir::Rename::no_replace);
-    write_mark(name, {chain, boot_id_});
+    write_mark(from, name, {chain, boot_id_});
     made_any_ = true;
     known_.with([&](auto& names) { names.emplace(chain.digest, name); });
     return name;
@@ -69,19 +79,22 @@ std::string SnapshotMarks::publish(const ChainId& chain, const Dir& from, std::s
   throw_error(ErrorKind::internal, "no free name for snapshot {}", chain.digest.str());
 }
 
-void SnapshotMarks::settle(const Dir& root) {
+void SnapshotMarks::settle(const Dir& root, const std::function<void()>& sync) {
   for (;;) {
-    std::vector<SnapshotStore::Snapshot> unsettled;
-    for (SnapshotStore::Snapshot& snapshot : list()) {
-      auto mark = read_mark(snapshot.name);
-      if (mark && !mark->boot_id.empty()) unsettled.push_back(std::move(snapshot));
+    std::map<std::string, Found> unsettled;
+    for (const SnapshotStore::Snapshot& snapshot : list()) {
+      auto found = find_mark(snapshot.name);
+      if (found && !found->mark.boot_id.empty()) unsettled.emplace(snapshot.name, *std::move(found));
     }
     if (unsettled.empty()) return;
-    if (::syncfs(folder_.fd().get()) < 0) throw_errno("sync {}", folder_.name());
+    sync();
+    SnapshotStore::Scratch::State scratch(folder_);
     CollectionLock alone(root);  // a mark is written again only for what has not been removed meanwhile
-    for (const auto& [name, chain] : unsettled) {
-      auto mark = read_mark(name);
-      if (mark && mark->chain == chain) write_mark(name, {chain, ""});
+    for (const auto& [name, before] : unsettled) {
+      auto now = find_mark(name);
+      bool same =
+          now && now->mark.chain == before.mark.chain && now->inode == before.inode && now->ctime == before.ctime;
+      if (same) write_mark(scratch.dir, name, {before.mark.chain, ""});
     }
   }
 }

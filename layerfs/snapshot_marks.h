@@ -1,5 +1,7 @@
 #pragma once
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -18,9 +20,10 @@ class SnapshotMarks {
 
   std::optional<std::string> find(const ChainId& chain) const;  ///< The folder's name.
   /// Moves `from`/`name` into place as the snapshot of `chain`, over remains of a broken one, and marks it.
-  /// REQUIRES: lock_name(chain) is held.
+  /// `from` is scratch. REQUIRES: the SnapshotLock of its lock_place is held.
   std::string publish(const ChainId& chain, const Dir& from, std::string_view name);
-  void settle(const Dir& root);  ///< The store's folder.
+  /// Marks for good what is whole; `sync` puts the file system on disk. `root`: the store's folder.
+  void settle(const Dir& root, const std::function<void()>& sync);
   bool made_any() const { return made_any_; }
   std::vector<SnapshotStore::Snapshot> list() const;
   std::vector<std::string> find_unused(const std::set<ChainId>& kept) const;
@@ -28,8 +31,15 @@ class SnapshotMarks {
   const Dir& folder() const { return folder_; }
 
  private:
+  /// A mark as it was found. A snapshot that goes and comes again has another one.
+  struct Found {
+    ReadyMark mark;
+    std::uint64_t inode = 0;
+    FileTime ctime = 0;
+  };
+  std::optional<Found> find_mark(std::string_view snapshot) const;
   std::optional<ReadyMark> read_mark(std::string_view snapshot) const;
-  void write_mark(std::string_view snapshot, const ReadyMark& mark) const;
+  void write_mark(const Dir& scratch, std::string_view snapshot, const ReadyMark& mark) const;
 
   Dir folder_;
   Lease& lease_;

@@ -24,8 +24,12 @@ std::string snapshot_name(const ChainId& chain, std::size_t length) {
 
 std::string mark_name(std::string_view snapshot) { return std::string(snapshot) + ".ok"; }
 
-std::string lock_name(const ChainId& chain) {
-  return fmt::format("lock-{:02x}", static_cast<unsigned>(chain.digest.raw()[31]) & 63);
+std::uint64_t lock_place(const ChainId& chain) {
+  constexpr unsigned kBits = 5 * kSnapshotNameLengths.front();
+  auto raw = chain.digest.raw();
+  std::uint64_t first = 0;
+  for (std::size_t i = 0; i < sizeof first; ++i) first = first << 8 | static_cast<std::uint64_t>(raw[i]);
+  return first >> (8 * sizeof first - kBits);
 }
 
 std::string lease_name(std::string_view snapshot) { return "snapshot " + std::string(snapshot); }

@@ -1,5 +1,6 @@
 #pragma once
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,18 +15,20 @@ namespace imgb {
 ///                  options
 ///   mfzwi4.ok      its ready mark: what it holds, and whether it survives a reboot
 ///   s-1f0c.../     scratch of a running process, locked by it: u/ the upper and w/ the work folder
-///   lock-2a        one of 64 locks; who makes a snapshot holds that of its ChainId
-///   mount-points/  empty, but for what every step mounts something over
+///   locks          empty; who makes a snapshot holds the byte of it that its shortest name stands for
+///   (snapshot_lock.h) mount-points/  empty, but for what every step mounts something over
 ///
 /// When two ChainIds begin alike, the second takes a longer name.
 inline constexpr std::array<std::size_t, 4> kSnapshotNameLengths{6, 9, 13, 26};
 std::string snapshot_name(const ChainId& chain, std::size_t length);
 std::string mark_name(std::string_view snapshot);
-std::string lock_name(const ChainId& chain);
+/// As many bits of the ChainId as its shortest name has: one for all ChainIds that may want one name.
+std::uint64_t lock_place(const ChainId& chain);
 std::string lease_name(std::string_view snapshot);  ///< How a lease (core/store/lease.h) names it.
 inline constexpr std::string_view kScratchPrefix = "s-";
 inline constexpr std::string_view kUpperName = "u", kWorkName = "w";
-inline constexpr std::string_view kMountPointsName = "mount-points";
+inline constexpr std::string_view kNewMarkName = "ok";  ///< In scratch: a mark that is about to be renamed.
+inline constexpr std::string_view kMountPointsName = "mount-points", kLocksName = "locks";
 
 /// A ready mark is written without a sync. It names the boot it was written in and holds for no other, until everything
 /// was synced and it is written again without one: so no mark ever outlives the bytes it speaks of.

@@ -18,6 +18,16 @@ std::string random_name() {
   return std::string(kScratchPrefix) + hex(bytes);
 }
 
+/// `body` gets the name, and the folder itself, whose lock is ours as long as it is open.
+template <class Body>
+void for_each_dead(const Dir& snapshots, Body body) {
+  for (const Dir::Entry& entry : snapshots.list()) {
+    if (!entry.name.starts_with(kScratchPrefix)) continue;
+    auto dir = snapshots.find_dir(entry.name);
+    if (dir && try_lock(dir->fd())) body(entry.name, *std::move(dir));
+  }
+}
+
 }  // namespace
 
 SnapshotStore::Scratch::State::State(const Dir& snapshots, std::shared_ptr<BackgroundRemover> takes)
@@ -49,12 +59,19 @@ SnapshotStore::Scratch::State::~State() {
   }
 }
 
-void sweep_scratch(const Dir& snapshots) {
-  for (const Dir::Entry& entry : snapshots.list()) {
-    if (!entry.name.starts_with(kScratchPrefix)) continue;
-    auto dir = snapshots.find_dir(entry.name);
-    if (dir && try_lock(dir->fd())) snapshots.remove_tree(entry.name);
-  }
+void sweep_scratch(const Dir& snapshots, BackgroundRemover& remover) {
+  for_each_dead(snapshots,
+                [&](const std::string& name, Dir dir) { remover.remove(snapshots.duplicate(), name, std::move(dir)); });
+}
+
+void sweep_scratch(const Dir& snapshots, const std::function<void(const std::string&)>& on_left) {
+  for_each_dead(snapshots, [&](const std::string& name, const Dir&) {
+    try {
+      snapshots.remove_tree(name);
+    } catch (const Error& e) {
+      on_left(e.what());
+    }
+  });
 }
 
 SnapshotStore::Scratch::Scratch(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,7 +23,9 @@ struct SnapshotStore::Scratch::State {
   bool needs_seal = false;
 };
 
-/// Removes what dead processes left. Those of the living are locked.
-void sweep_scratch(const Dir& snapshots);
+/// Has what dead processes left removed. Those of the living are locked.
+void sweep_scratch(const Dir& snapshots, BackgroundRemover& remover);
+/// The same, at once. What cannot be removed stays: `on_left` hears of each, and why.
+void sweep_scratch(const Dir& snapshots, const std::function<void(const std::string&)>& on_left);
 
 }  // namespace imgb

@@ -1,6 +1,7 @@
 #include "layerfs/snapshot_store.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <mutex>
@@ -8,9 +9,9 @@
 
 #include "core/base/error.h"
 #include "core/base/task.h"
-#include "core/store/lock_wait.h"
 #include "layerfs/ingest_process.h"
 #include "layerfs/seal.h"
+#include "layerfs/snapshot_lock.h"
 #include "layerfs/snapshot_marks.h"
 #include "layerfs/snapshot_names.h"
 #include "layerfs/snapshot_scratch.h"
@@ -37,6 +38,9 @@ using Scratch = SnapshotStore::Scratch;
 
 struct SnapshotStore::State {
   explicit State(Store& in) : store(in), marks(in.folder("snapshots"), in.lease()) {}
+  ~State() {
+    if (newest_stop.with([](const std::stop_token& stop) { return stop.stop_requested(); })) remover->hurry();
+  }
 
   /// One layer that is being unpacked.
   struct Unpacked {
@@ -44,11 +48,11 @@ struct SnapshotStore::State {
     std::shared_ptr<const Toc> toc;
   };
   std::vector<std::size_t> missing(const std::vector<ChainId>& chains) const;
-  std::vector<FileLock> lock_all(const std::vector<ChainId>& chains, const std::vector<std::size_t>& which,
-                                 const std::stop_token& stop) const;
+  std::vector<SnapshotLock> lock_all(const std::vector<ChainId>& chains, const std::vector<std::size_t>& which,
+                                     const std::stop_token& stop) const;
   Unpacked unpack(const Layer& layer, const StreamBlob& stream, const IngestLimits& limits, std::stop_token stop);
   void sweep_once() {
-    std::call_once(swept, [this] { sweep_scratch(marks.folder()); });
+    std::call_once(swept, [this] { sweep_scratch(marks.folder(), *remover); });
   }
 
   /// The view asked for last; a build's steps extend it one by one.
@@ -59,6 +63,7 @@ struct SnapshotStore::State {
   Store& store;
   SnapshotMarks marks;
   Guarded<Cached> cached;
+  Guarded<std::stop_token> newest_stop;  ///< Of who works with this: once stopped, nobody waits for what is removed.
   std::once_flag swept, mount_points_made;
   std::shared_ptr<BackgroundRemover> remover = std::make_shared<BackgroundRemover>();
 };
@@ -72,21 +77,20 @@ std::vector<std::size_t> SnapshotStore::State::missing(const std::vector<ChainId
 }
 
 /// In one order for all, so that two processes never wait for each other.
-std::vector<FileLock> SnapshotStore::State::lock_all(const std::vector<ChainId>& chains,
-                                                     const std::vector<std::size_t>& which,
-                                                     const std::stop_token& stop) const {
-  std::set<std::string> names;
-  for (std::size_t i : which) names.insert(lock_name(chains[i]));
-  std::vector<FileLock> locks;
-  for (const std::string& name : names)
-    locks.push_back(take_lock(marks.folder(), name, FileLock::Mode::exclusive, stop));
+std::vector<SnapshotLock> SnapshotStore::State::lock_all(const std::vector<ChainId>& chains,
+                                                         const std::vector<std::size_t>& which,
+                                                         const std::stop_token& stop) const {
+  std::set<std::uint64_t> places;
+  for (std::size_t i : which) places.insert(lock_place(chains[i]));
+  std::vector<SnapshotLock> locks;
+  for (std::uint64_t place : places) locks.push_back(SnapshotLock::take(marks.folder(), place, stop));
   return locks;
 }
 
 SnapshotStore::State::Unpacked SnapshotStore::State::unpack(const Layer& layer, const StreamBlob& stream,
                                                             const IngestLimits& limits, std::stop_token stop) {
   Unpacked out;
-  out.scratch = std::make_unique<Scratch::State>(marks.folder());
+  out.scratch = std::make_unique<Scratch::State>(marks.folder(), remover);
   Dir upper = out.scratch->dir.open_dir(kUpperName);
   Ingested found = run_ingest(layer.blob, layer.diff_id, stream, limits, &upper, std::move(stop));
   keep_toc(store, layer.diff_id, found.toc);
@@ -105,8 +109,11 @@ std::vector<std::string> SnapshotStore::find_unused(const CollectionLock&, const
   return state_->marks.find_unused(kept);
 }
 
+void SnapshotStore::sweep(const std::function<void(const std::string&)>& on_left) const {
+  sweep_scratch(folder(), on_left);
+}
+
 SnapshotStore::Scratch SnapshotStore::take_out(const CollectionLock&, const std::vector<std::string>& names) {
-  sweep_scratch(folder());
   auto scratch = std::make_unique<Scratch::State>(folder());
   for (const std::string& name : names) state_->marks.take_out(name, scratch->dir);
   return Scratch(std::move(scratch));
@@ -131,10 +138,11 @@ TreeView SnapshotStore::view(std::span<const Layer> stack, std::stop_token stop)
 std::vector<std::string> SnapshotStore::ensure(std::span<const Layer> stack, const StreamBlob& stream,
                                                const IngestLimits& limits, std::stop_token stop) {
   State& s = *state_;
+  s.newest_stop.with([&](std::stop_token& newest) { newest = stop; });
   std::vector<ChainId> chains = chains_of(stack);
   if (auto wanted = s.missing(chains); !wanted.empty()) {
     s.sweep_once();
-    std::vector<FileLock> locks = s.lock_all(chains, wanted, stop);
+    std::vector<SnapshotLock> locks = s.lock_all(chains, wanted, stop);
     wanted = s.missing(chains);  // another process may have been faster
     std::vector<State::Unpacked> unpacked(stack.size());
     TaskGroup tasks(kParallelLayers, stop);
@@ -191,17 +199,28 @@ Layer SnapshotStore::commit(Scratch& scratch, std::span<const Layer> below, cons
   return writer.finish();
 }
 
-void SnapshotStore::adopt(Scratch scratch, std::span<const Layer> below, const Layer& layer) {
+void SnapshotStore::adopt(Scratch scratch, std::span<const Layer> below, const Layer& layer, std::stop_token stop) {
   State& s = *state_;
   std::vector<Layer> stack(below.begin(), below.end());
   stack.push_back(layer);
   std::vector<ChainId> chains = chains_of(stack);
   if (scratch.state_->needs_seal) {
-    seal(scratch.state_->dir.open_dir(kUpperName), *toc_of(s.store, layer, {}), view(below, {}),
+    seal(scratch.state_->dir.open_dir(kUpperName), *toc_of(s.store, layer, stop), view(below, stop),
          [&](std::size_t lower) { return folder().open_dir(s.marks.find(chains[lower]).value()); });
   }
-  FileLock lock = FileLock::take(folder(), lock_name(chains.back()), FileLock::Mode::exclusive);
+  SnapshotLock lock = SnapshotLock::take(folder(), lock_place(chains.back()), std::move(stop));
   s.marks.publish(chains.back(), scratch.state_->dir, kUpperName);
+}
+
+std::optional<std::string> SnapshotStore::find_content(std::span<const Layer> stack, const RootedPath& path,
+                                                       std::uint64_t max_bytes, std::stop_token stop) {
+  TreeView tree = view(stack, std::move(stop));
+  auto node = tree.find(tree.resolve(path));
+  if (!node || node->meta.type != FileType::regular) return std::nullopt;
+  std::vector<ChainId> chains = chains_of(stack);
+  if (auto unpacked = state_->marks.find(chains.at(node->layer)))
+    return folder().open_dir(*unpacked).read_file(node->path.relative(), max_bytes);
+  return read_from_layer(state_->store, stack[node->data_layer], *node, max_bytes);
 }
 
 void settle_snapshots(const Dir& root) {
@@ -209,7 +228,9 @@ void settle_snapshots(const Dir& root) {
   auto alone = folder ? FileLock::try_take(*folder, "settle.lock", FileLock::Mode::exclusive) : std::nullopt;
   if (!alone) return;
   Lease unused(root);
-  SnapshotMarks(*std::move(folder), unused).settle(root);
+  SnapshotMarks(folder->duplicate(), unused).settle(root, [&] {
+    if (::syncfs(folder->fd().get()) < 0) throw_errno("sync {}", folder->name());
+  });
 }
 
 }  // namespace imgb

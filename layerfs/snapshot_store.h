@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -50,6 +51,7 @@ class SnapshotStore {
 
    private:
     friend class SnapshotStore;
+    friend class SnapshotMarks;
     struct State;
     explicit Scratch(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
@@ -68,8 +70,14 @@ class SnapshotStore {
     std::vector<RootedPath> leave_out;
   };
   Layer commit(Scratch& scratch, std::span<const Layer> below, const CommitOptions& options, std::stop_token stop);
-  /// Keeps the upper folder as the snapshot of below + layer. Afterwards ensure() finds it.
-  void adopt(Scratch scratch, std::span<const Layer> below, const Layer& layer);
+  /// Keeps the upper folder as the snapshot of below + layer. Afterwards ensure() finds it. Waits only for who is
+  /// making this very snapshot.
+  void adopt(Scratch scratch, std::span<const Layer> below, const Layer& layer, std::stop_token stop = {});
+
+  /// Content of a file of the stack, symlinks resolved inside it: from its unpacked layer, or from its blob when it is
+  /// not unpacked. nullopt when it is no regular file. Error(input) when it is longer, Error(corrupt) when the blob is.
+  std::optional<std::string> find_content(std::span<const Layer> stack, const RootedPath& path, std::uint64_t max_bytes,
+                                          std::stop_token stop);
 
   bool made_any() const;  ///< By this object: worth a settle_snapshots.
   /// What is unpacked: name and ChainId, sorted by name. For du and prune.
@@ -81,8 +89,9 @@ class SnapshotStore {
   /// What no process uses and `kept` does not name: unpacked layers by name, and remains of what a crash or a power cut
   /// left half made. Changes nothing. REQUIRES: the lock was taken before `kept` was made.
   std::vector<std::string> find_unused(const CollectionLock& alone, const std::set<ChainId>& kept) const;
-  /// Takes them out of use; the bytes go when the scratch does, for which nobody has to wait. What dead processes left
-  /// of their steps goes at once.
+  /// Removes what dead processes left of their steps. `on_left` hears of what cannot be removed, and why.
+  void sweep(const std::function<void(const std::string&)>& on_left) const;
+  /// Takes them out of use; the bytes go when the scratch does, for which nobody has to wait.
   Scratch take_out(const CollectionLock& alone, const std::vector<std::string>& names);
 
  private:

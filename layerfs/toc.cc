@@ -10,26 +10,6 @@
 #include "layerfs/toc_record.h"
 
 namespace imgb {
-namespace {
-
-TocHeader header_of(std::string_view bytes) {
-  TocHeader header;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  return header;
-}
-
-TocRecord record_at(std::string_view bytes, std::size_t index) {
-  TocRecord record;
-  std::memcpy(&record, bytes.data() + sizeof(TocHeader) + index * sizeof record, sizeof record);
-  return record;
-}
-
-std::string_view pool_of(std::string_view bytes, std::size_t count) {
-  return bytes.substr(sizeof(TocHeader) + count * sizeof(TocRecord));
-}
-
-}  // namespace
-
 Toc::Toc() : Toc(std::vector<TocEntry>{}) {}
 
 Toc::Toc(const std::vector<TocEntry>& entries) {
@@ -38,32 +18,34 @@ Toc::Toc(const std::vector<TocEntry>& entries) {
   *this = builder.finish();
 }
 
-TocEntry Toc::operator[](std::size_t index) const { return decode(record_at(bytes_, index), pool_of(bytes_, count_)); }
+Toc::Toc(Table&& table) : table_(std::make_shared<const Table>(std::move(table))), count_(table_->records.size()) {}
 
-std::string_view Toc::path(std::size_t index) const {
-  TocRecord::Slice slice;  // the first member: a search reads nothing else of a record
-  std::memcpy(&slice, bytes_.data() + sizeof(TocHeader) + index * sizeof(TocRecord), sizeof slice);
-  std::string_view pool = pool_of(bytes_, count_);
+TocEntry Toc::operator[](std::size_t index) const { return decode(table_->records[index], table_->pool); }
+
+std::string_view Toc::path(std::size_t index, std::size_t skipped) const {
+  TocRecord::Slice slice = table_->records[index].path;
+  std::string_view pool = table_->pool;
   if (std::uint64_t{slice.offset} + slice.length > pool.size())
     throw_error(ErrorKind::corrupt, "table of contents: a path outside the pool");
-  return pool.substr(slice.offset, slice.length);
+  if (skipped > slice.length) throw_error(ErrorKind::corrupt, "table of contents: a path out of order");
+  return pool.substr(slice.offset + skipped, slice.length - skipped);
 }
 
-TocEntry::Kind Toc::kind(std::size_t index) const { return static_cast<TocEntry::Kind>(record_at(bytes_, index).kind); }
+TocEntry::Kind Toc::kind(std::size_t index) const { return static_cast<TocEntry::Kind>(table_->records[index].kind); }
 
 bool Toc::is_folder(std::size_t index) const {
-  TocRecord record = record_at(bytes_, index);
+  const TocRecord& record = table_->records[index];
   return record.kind == static_cast<int>(TocEntry::Kind::file) && record.type == static_cast<int>(FileType::directory);
 }
 
 std::size_t Toc::count_of(TocEntry::Kind kind) const {
-  return header_of(bytes_).count_of_kind.at(static_cast<std::size_t>(kind));
+  return table_->count_of_kind.at(static_cast<std::size_t>(kind));
 }
 
-std::size_t Toc::lower_bound(std::string_view wanted, std::size_t from, std::size_t to) const {
+std::size_t Toc::lower_bound(std::string_view wanted, std::size_t from, std::size_t to, std::size_t skipped) const {
   while (from < to) {
     std::size_t middle = from + (to - from) / 2;
-    if (path(middle) < wanted) {
+    if (path(middle, skipped) < wanted) {
       from = middle + 1;
     } else {
       to = middle;
@@ -79,21 +61,45 @@ std::optional<std::size_t> Toc::find(std::string_view wanted, TocEntry::Kind wan
   return std::nullopt;
 }
 
-std::string render(const Toc& toc) { return toc.bytes_; }
+void write_toc(const Toc& toc, Sink& into) {
+  const Toc::Table& table = *toc.table_;
+  std::span<const std::byte> records = std::as_bytes(std::span(table.records)), pool = as_bytes(table.pool);
+  TocHeader header;
+  header.count = static_cast<std::uint32_t>(table.records.size());
+  header.count_of_kind = table.count_of_kind;
+  header.pool_bytes = pool.size();
+  header.checksum = join_crc32(crc32(records), crc32(pool), pool.size());
+  into.write(std::as_bytes(std::span(&header, 1)));
+  if (!records.empty()) into.write(records);
+  if (!pool.empty()) into.write(pool);
+}
 
-Toc parse_toc(std::string bytes) {
+Toc read_toc(Source& from, std::uint64_t size_bytes) {
   auto refuse = [](std::string_view why) { throw_error(ErrorKind::corrupt, "table of contents: {}", why); };
-  if (bytes.size() < sizeof(TocHeader)) refuse("too short");
-  TocHeader header = header_of(bytes);
+  auto fill = [&](std::span<std::byte> into) {
+    while (!into.empty()) {
+      std::size_t got = from.read(into);
+      if (got == 0) refuse("too short");
+      into = into.subspan(got);
+    }
+  };
+  TocHeader header;
+  if (size_bytes < sizeof header) refuse("too short");
+  fill(std::as_writable_bytes(std::span(&header, 1)));
   if (header.magic != kTocMagic) refuse("not a table of contents of this version");
-  std::uint64_t records = std::uint64_t{header.count} * sizeof(TocRecord);
-  if (bytes.size() - sizeof header < records || bytes.size() - sizeof header - records != header.pool_bytes)
+  std::uint64_t records_bytes = std::uint64_t{header.count} * sizeof(TocRecord);
+  if (size_bytes - sizeof header < records_bytes || size_bytes - sizeof header - records_bytes != header.pool_bytes)
     refuse("wrong length");
-  if (crc32(std::string_view(bytes).substr(sizeof header)) != header.checksum) refuse("wrong checksum");
-  Toc toc{Toc::Raw{}};
-  toc.bytes_ = std::move(bytes);
-  toc.count_ = header.count;
-  return toc;
+  Toc::Table table;
+  table.count_of_kind = header.count_of_kind;
+  table.records.resize(header.count);
+  fill(std::as_writable_bytes(std::span(table.records)));
+  table.pool.resize(header.pool_bytes);
+  fill(std::as_writable_bytes(std::span(table.pool)));
+  std::uint32_t checksum =
+      join_crc32(crc32(std::as_bytes(std::span(table.records))), crc32(as_bytes(table.pool)), table.pool.size());
+  if (checksum != header.checksum) refuse("wrong checksum");
+  return Toc(std::move(table));
 }
 
 void check(const Toc& toc) {

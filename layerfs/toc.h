@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,9 +10,13 @@
 #include "core/base/digest.h"
 #include "core/base/dir.h"
 #include "core/base/rooted_path.h"
+#include "core/base/stream.h"
 #include "core/oci/descriptor.h"
 
 namespace imgb {
+
+/// Of a path in a layer, "/usr/bin": what system calls take (PATH_MAX without its NUL), so no other tool makes more.
+inline constexpr std::size_t kMaxPathBytes = 4095;
 
 /// What a tree knows of one file but its bytes. Owners are the container's (canonical) ids.
 struct FileMeta {
@@ -47,7 +52,7 @@ struct TocEntry {
 /// DiffId; derived from the blob, disposable.
 ///
 /// It stays in the binary form of docs/formats.md and gives entries one at a time: a layer of 100,000 files loads in a
-/// millisecond or two and takes some 150 bytes an entry. Immutable. Threads may share it.
+/// millisecond or two and takes some 150 bytes an entry. Immutable, cheap to copy. Threads may share it.
 class Toc {
  public:
   Toc();
@@ -57,13 +62,15 @@ class Toc {
   std::size_t size() const { return count_; }
   bool empty() const { return count_ == 0; }
   TocEntry operator[](std::size_t index) const;  ///< Error(corrupt) when the record is malformed.
-  std::string_view path(std::size_t index) const;
+  /// Without its first `skipped` bytes, if that is asked for. Error(corrupt) when it has not so many.
+  std::string_view path(std::size_t index, std::size_t skipped = 0) const;
   TocEntry::Kind kind(std::size_t index) const;
   bool is_folder(std::size_t index) const;  ///< Kind file, type directory.
   /// How many entries are of this kind: what need not be looked for when it is 0.
   std::size_t count_of(TocEntry::Kind kind) const;
-  /// First index in [from, to) whose path is not less than `path`.
-  std::size_t lower_bound(std::string_view path, std::size_t from, std::size_t to) const;
+  /// First index in [from, to) whose path, without its first `skipped` bytes, is not less than `path`. REQUIRES: those
+  /// bytes are the same in all of them.
+  std::size_t lower_bound(std::string_view path, std::size_t from, std::size_t to, std::size_t skipped = 0) const;
   std::optional<std::size_t> find(std::string_view path, TocEntry::Kind kind) const;
 
   class Iterator {
@@ -84,17 +91,18 @@ class Toc {
   Iterator end() const { return {this, count_}; }
 
  private:
-  friend std::string render(const Toc& toc);
-  friend Toc parse_toc(std::string bytes);
-  struct Raw {};
-  explicit Toc(Raw) {}
-  std::string bytes_;
+  friend class TocBuilder;
+  friend void write_toc(const Toc& toc, Sink& into);
+  friend Toc read_toc(Source& from, std::uint64_t size_bytes);
+  struct Table;  // layerfs/toc_record.h
+  explicit Toc(Table&& table);
+  std::shared_ptr<const Table> table_;
   std::size_t count_ = 0;
 };
-std::string render(const Toc& toc);
-/// Checks length and checksum, so that a torn file is found out; records are checked when they are read.
-/// Error(corrupt).
-Toc parse_toc(std::string bytes);
+void write_toc(const Toc& toc, Sink& into);
+/// Reads what is `size_bytes` long in all. Checks length and checksum, so that a torn file is found out; records are
+/// checked when they are read. Error(corrupt).
+Toc read_toc(Source& from, std::uint64_t size_bytes);
 /// Checks every record and their order: for bytes that came from a confined child. Error(corrupt).
 void check(const Toc& toc);
 

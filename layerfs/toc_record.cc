@@ -5,10 +5,10 @@
 #include <limits>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "layerfs/checksum.h"
 
 namespace imgb {
 namespace {
@@ -100,16 +100,24 @@ TocEntry decode(const TocRecord& record, std::string_view pool) {
   return entry;
 }
 
+void TocBuilder::check_room(std::uint64_t more_bytes) const {
+  if (pool_.size() + more_bytes > kMaxPoolBytes)
+    throw_error(ErrorKind::input, "names and attributes of more than {}", render_size(kMaxPoolBytes));
+}
+
 TocRecord::Slice TocBuilder::keep_text(std::string_view text) {
   if (text.empty()) return {};
-  if (pool_.size() + text.size() > kMaxPoolBytes)
-    throw_error(ErrorKind::input, "names and attributes of more than {}", render_size(kMaxPoolBytes));
+  check_room(text.size());
   TocRecord::Slice slice{static_cast<std::uint32_t>(pool_.size()), static_cast<std::uint32_t>(text.size())};
   pool_.append(text);
   return slice;
 }
 
 std::size_t TocBuilder::add(const TocEntry& entry) {
+  for (const RootedPath* path : {&entry.path, &entry.link_to}) {
+    if (path->str().size() > kMaxPathBytes)
+      throw_error(ErrorKind::input, "entry {}: a path of more than {} bytes", printable(path->str()), kMaxPathBytes);
+  }
   TocRecord record = record_of(entry);
   record.path = keep_text(entry.path.str());
   record.target = keep_text(entry.kind == TocEntry::Kind::hard_link ? entry.link_to.str()
@@ -152,20 +160,35 @@ Toc TocBuilder::finish(std::vector<std::uint32_t> keep) {
   auto twice = std::ranges::adjacent_find(keep, [&](auto a, auto b) { return key(a) == key(b); });
   if (twice != keep.end()) throw_error(ErrorKind::internal, "two entries for {} in one layer", printable(path(*twice)));
 
-  TocHeader header;
-  header.count = static_cast<std::uint32_t>(keep.size());
-  header.pool_bytes = pool_.size();
-  std::string bytes;
-  bytes.reserve(sizeof header + keep.size() * sizeof(TocRecord) + pool_.size());
-  bytes.resize(sizeof header);
-  for (std::uint32_t index : keep) {
-    ++header.count_of_kind.at(records_[index].kind);
-    bytes.append(reinterpret_cast<const char*>(&records_[index]), sizeof(TocRecord));
+  arrange(std::move(keep));
+  Toc::Table table;
+  for (const TocRecord& record : records_) ++table.count_of_kind.at(record.kind);
+  table.records = std::move(records_);
+  table.pool = std::move(pool_);
+  return Toc(std::move(table));
+}
+
+/// Puts the records that `order` names into that order, in place, since they may be most of our memory, and drops the
+/// others.
+void TocBuilder::arrange(std::vector<std::uint32_t> order) {
+  std::size_t kept = order.size();
+  std::vector<bool> named(records_.size());
+  for (std::uint32_t index : order) named[index] = true;
+  for (std::uint32_t index = 0; index < records_.size(); ++index)
+    if (!named[index]) order.push_back(index);
+  // Along each cycle of the permutation; what is in its place already is a cycle of one.
+  for (std::uint32_t start = 0; start < order.size(); ++start) {
+    if (order[start] == start) continue;
+    TocRecord first = records_[start];
+    std::uint32_t at = start;
+    while (order[at] != start) {
+      records_[at] = records_[order[at]];
+      at = std::exchange(order[at], at);
+    }
+    records_[at] = first;
+    order[at] = at;
   }
-  bytes.append(pool_);
-  header.checksum = crc32(std::string_view(bytes).substr(sizeof header));
-  std::memcpy(bytes.data(), &header, sizeof header);
-  return parse_toc(std::move(bytes));
+  records_.resize(kept);
 }
 
 }  // namespace imgb

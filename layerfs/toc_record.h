@@ -41,10 +41,19 @@ struct TocRecord {
 };
 static_assert(sizeof(TocRecord) == 104);
 
+/// A table as it is held.
+struct Toc::Table {
+  std::array<std::uint32_t, 4> count_of_kind{};
+  std::vector<TocRecord> records;
+  std::string pool;
+};
+
 /// Collects entries in the compact form: some 100 bytes and the path each.
 class TocBuilder {
  public:
-  std::size_t add(const TocEntry& entry);  ///< Its index. Order is free until `finish`.
+  /// Its index. Order is free until `finish`. Error(input): a path of more than kMaxPathBytes, names and attributes
+  /// that are too many together.
+  std::size_t add(const TocEntry& entry);
   std::size_t size() const { return records_.size(); }
   std::string_view path(std::size_t index) const { return text(records_[index].path); }
   TocEntry::Kind kind(std::size_t index) const { return static_cast<TocEntry::Kind>(records_[index].kind); }
@@ -53,7 +62,10 @@ class TocBuilder {
   std::optional<std::size_t> find_sorted(std::string_view path, TocEntry::Kind kind) const;
   /// Replaces what became known after `add`: where the bytes are, and their digest.
   void set_content(std::size_t index, std::uint64_t data_offset, const Digest& content);
-  /// The table of the entries named by `keep`, sorted. Error(internal) on two of one path and kind.
+  /// Error(input) when names and attributes take so many bytes more than a layer may have (V21).
+  void check_room(std::uint64_t more_bytes) const;
+  /// The table of the entries named by `keep`, sorted. Nothing is left here. Error(internal) on two of one path and
+  /// kind.
   Toc finish(std::vector<std::uint32_t> keep);
   Toc finish();  ///< Of all entries.
 
@@ -62,6 +74,7 @@ class TocBuilder {
     return std::string_view(pool_).substr(slice.offset, slice.length);
   }
   TocRecord::Slice keep_text(std::string_view text);
+  void arrange(std::vector<std::uint32_t> order);
   std::vector<TocRecord> records_;
   std::string pool_;
 };

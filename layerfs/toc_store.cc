@@ -11,8 +11,6 @@
 namespace imgb {
 namespace {
 
-constexpr std::uint64_t kMaxTocBytes = 8ULL << 30;
-
 std::string blob_key(const Digest& blob) { return "blob " + blob.str(); }
 std::string diff_key(const DiffId& layer) { return "diff " + layer.digest.str(); }
 std::string render_line(const Descriptor& blob) {
@@ -36,7 +34,8 @@ void keep_toc(Store& store, const DiffId& layer, const Toc& toc) {
   std::string name = layer.digest.hex();
   if (folder.find_stat(name) && find_toc(store, layer)) return;
   Fd file = folder.open_unnamed(O_WRONLY, 0600);
-  write_all(file, render(toc), name);
+  FdSink sink(file.duplicate(), name);
+  write_toc(toc, sink);
   try {
     folder.link_unnamed(file, name);
   } catch (const SystemError& e) {
@@ -50,7 +49,9 @@ std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer) {
   auto file = folder.find_file(name, O_RDONLY);
   if (!file) return nullptr;
   try {
-    return std::make_shared<const Toc>(parse_toc(read_all(*file, kMaxTocBytes, name)));
+    std::uint64_t size_bytes = stat_of(*file, name).size_bytes;
+    FdSource source(*std::move(file), name);
+    return std::make_shared<const Toc>(read_toc(source, size_bytes));
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::corrupt) throw;
     folder.remove(name);

@@ -75,6 +75,9 @@ struct Found {
   std::vector<Slice> below;  ///< Layers visible below it, top first.
 };
 
+/// Of the paths of what is in the folder: its own, and the "/" behind it.
+std::size_t prefix_bytes_of(const RootedPath& folder) { return folder.is_root() ? 1 : folder.str().size() + 1; }
+
 std::uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>{}(text) | (1ULL << 63); }
 
 }  // namespace
@@ -88,20 +91,21 @@ struct TreeView::State {
     return out;
   }
   Found root(std::size_t layer_count) const;
-  AtPath look(const Slice& slice, std::string_view path) const;
-  Found step(const std::vector<Slice>& slices, std::string_view path) const;
+  AtPath look(const Slice& slice, std::string_view name, std::size_t prefix_bytes) const;
+  Found step(const std::vector<Slice>& slices, std::string_view name, std::size_t prefix_bytes) const;
   Found find(const RootedPath& path, std::size_t layer_count) const;
   std::optional<Node> node(RootedPath path, const Found& found, int hops = 0) const;
   void follow_hard_link(Node& node, const TocEntry& link, int hops) const;
-  std::vector<std::string> child_names(const std::string& prefix, const std::vector<Slice>& slices) const;
+  std::vector<std::string> child_names(std::size_t prefix_bytes, const std::vector<Slice>& slices) const;
 };
 
-/// Looks at one path in every visible layer, top first, until one hides those below.
-Found TreeView::State::step(const std::vector<Slice>& slices, std::string_view path) const {
+/// Looks at one name in every visible layer, top first, until one hides those below. All paths of the slices begin with
+/// the same `prefix_bytes`, those of the folder and its "/": what was compared once is not compared again.
+Found TreeView::State::step(const std::vector<Slice>& slices, std::string_view name, std::size_t prefix_bytes) const {
   Found found;
   bool only_metadata = false;  // the content below is hidden, but the folder's mode and owner may still be there
   for (const Slice& slice : slices) {
-    AtPath here = look(slice, path);
+    AtPath here = look(slice, name, prefix_bytes);
     if (here.entry && !here.entry_is_folder) {
       if (!found.exists)
         found = {.exists = true, .layer = slice.layer, .index = here.entry, .metadata_layer = slice.layer};
@@ -125,40 +129,40 @@ Found TreeView::State::step(const std::vector<Slice>& slices, std::string_view p
 }
 
 /// What one layer says of a path.
-AtPath TreeView::State::look(const Slice& slice, std::string_view path) const {
+AtPath TreeView::State::look(const Slice& slice, std::string_view name, std::size_t prefix_bytes) const {
   const IndexedToc& layer = *layers[slice.layer];
   const Toc& toc = *layer.toc;
   AtPath here;
-  std::size_t at = toc.lower_bound(path, slice.from, slice.to);
-  for (; at < slice.to && toc.path(at) == path; ++at) {
+  std::size_t at = toc.lower_bound(name, slice.from, slice.to, prefix_bytes);
+  for (; at < slice.to && toc.path(at, prefix_bytes) == name; ++at) {
     Kind kind = toc.kind(at);
     if (kind == Kind::file || kind == Kind::hard_link) here.entry = at;
     if (kind == Kind::removed) here.removed = true;
     if (kind == Kind::opaque) here.opaque = true;
   }
   here.entry_is_folder = here.entry && toc.is_folder(*here.entry);
-  std::string inside(path == "/" ? "" : path), behind = inside;
+  std::string inside(name == "/" ? "" : name), behind = inside;
   inside += '/';
   behind += '0';  // the byte after "/"
-  here.below = {slice.layer, toc.lower_bound(inside, at, slice.to), 0};
-  here.below.to = toc.lower_bound(behind, here.below.from, slice.to);
+  here.below = {slice.layer, toc.lower_bound(inside, at, slice.to, prefix_bytes), 0};
+  here.below.to = toc.lower_bound(behind, here.below.from, slice.to, prefix_bytes);
   here.adds_below = layer.adds_between(here.below.from, here.below.to);
   return here;
 }
 
 Found TreeView::State::root(std::size_t layer_count) const {
-  Found found = step(everything(layer_count), "/");
+  Found found = step(everything(layer_count), "/", 0);
   found.exists = found.is_folder = true;
   return found;
 }
 
 Found TreeView::State::find(const RootedPath& path, std::size_t layer_count) const {
   Found found = root(layer_count);
-  const std::string& text = path.str();
-  for (std::size_t end = 1; !path.is_root() && found.exists && end != std::string::npos;) {
-    end = text.find('/', end);
-    found = step(found.below, std::string_view(text).substr(0, end));
-    if (end != std::string::npos) ++end;
+  std::string_view text = path.str();
+  for (std::size_t begin = 1; begin < text.size() && found.exists;) {
+    std::size_t end = std::min(text.find('/', begin), text.size());
+    found = step(found.below, text.substr(begin, end - begin), begin);
+    begin = end + 1;
   }
   return found;
 }
@@ -210,23 +214,18 @@ void TreeView::State::follow_hard_link(Node& node, const TocEntry& link, int hop
 }
 
 /// Names of what the slices hold directly in the folder, sorted, some of them maybe removed.
-std::vector<std::string> TreeView::State::child_names(const std::string& prefix,
+std::vector<std::string> TreeView::State::child_names(std::size_t prefix_bytes,
                                                       const std::vector<Slice>& slices) const {
   std::vector<std::string> names;
   for (const Slice& slice : slices) {
     const Toc& toc = *layers[slice.layer]->toc;
     std::size_t at = slice.from;
     while (at < slice.to) {
-      std::string_view path = toc.path(at);
-      if (path.size() <= prefix.size()) {  // the root folder's own entry
-        ++at;
-        continue;
-      }
-      std::string_view rest = path.substr(prefix.size());
+      std::string_view rest = toc.path(at, prefix_bytes);
       std::string name(rest.substr(0, rest.find('/')));
       // Past the name itself, or past all that lies below it: one search where the folder is big, none where it is a
       // file.
-      at = rest.size() == name.size() ? at + 1 : toc.lower_bound(prefix + name + '0', at, slice.to);
+      at = rest.size() == name.size() ? at + 1 : toc.lower_bound(name + '0', at, slice.to, prefix_bytes);
       if (names.empty() || names.back() != name) names.push_back(std::move(name));
     }
   }
@@ -255,11 +254,10 @@ std::vector<TreeView::Node> TreeView::children(const RootedPath& folder) const {
   std::vector<Node> out;
   Found found = state_->find(folder, layer_count());
   if (!found.exists || !found.is_folder) return out;
-  std::string prefix = folder.is_root() ? "/" : folder.str() + '/';
-  for (const std::string& name : state_->child_names(prefix, found.below)) {
-    RootedPath path = folder.child(name);
-    Found child = state_->step(found.below, path.str());
-    if (auto node = state_->node(std::move(path), child)) out.push_back(std::move(*node));
+  std::size_t prefix_bytes = prefix_bytes_of(folder);
+  for (const std::string& name : state_->child_names(prefix_bytes, found.below)) {
+    Found child = state_->step(found.below, name, prefix_bytes);
+    if (auto node = state_->node(folder.child(name), child)) out.push_back(std::move(*node));
   }
   return out;
 }
@@ -275,7 +273,7 @@ RootedPath TreeView::resolve(const RootedPath& path, bool follow_last) const {
       continue;
     }
     RootedPath next = current.child(*part);
-    Found found = state_->step(open.back().below, next.str());
+    Found found = state_->step(open.back().below, *part, prefix_bytes_of(current));
     auto node = found.is_folder ? std::nullopt : state_->node(next, found);
     bool is_link = node && node->meta.type == FileType::symlink && (follow_last || !walk.at_end());
     if (!is_link) {
@@ -287,6 +285,79 @@ RootedPath TreeView::resolve(const RootedPath& path, bool follow_last) const {
     }
   }
   return current;
+}
+
+struct TreeView::Descent::Place {
+  std::shared_ptr<const State> tree;
+  RootedPath path;
+  std::vector<Found> open;  ///< Of the root and all on the way to `path`, which is last.
+};
+
+TreeView::Descent::Descent(const TreeView& tree) : place_(std::make_unique<Place>()) {
+  place_->tree = tree.state_;
+  place_->open.push_back(tree.state_->root(tree.layer_count()));
+}
+TreeView::Descent::Descent(Descent&&) noexcept = default;
+TreeView::Descent::~Descent() = default;
+const RootedPath& TreeView::Descent::path() const { return place_->path; }
+bool TreeView::Descent::is_folder() const { return place_->open.back().exists && place_->open.back().is_folder; }
+
+void TreeView::Descent::enter(std::string_view name) {
+  Place& p = *place_;
+  RootedPath path = p.path.child(name);
+  p.open.push_back(p.tree->step(p.open.back().below, name, prefix_bytes_of(p.path)));
+  p.path = std::move(path);
+}
+
+void TreeView::Descent::leave() {
+  place_->open.pop_back();
+  place_->path = place_->path.parent();
+}
+
+void TreeView::Descent::go_to(const RootedPath& path) {
+  while (!this->path().is_root() && path != this->path() && !path.is_below(this->path())) leave();
+  std::string_view rest = std::string_view(path.str()).substr(prefix_bytes_of(this->path()) - 1);
+  for (std::string_view name : split(rest, '/'))
+    if (!name.empty()) enter(name);
+}
+
+std::optional<TreeView::Node> TreeView::Descent::node() const {
+  return place_->tree->node(place_->path, place_->open.back());
+}
+
+std::vector<std::string> TreeView::Descent::names() const {
+  if (!is_folder()) return {};
+  return place_->tree->child_names(prefix_bytes_of(place_->path), place_->open.back().below);
+}
+
+namespace {
+
+void walk_content(TreeView::Descent& folder, const std::function<bool(const TreeView::Node&)>& visit) {
+  std::vector<std::string> open;  // keys "name/" of visited folders whose content is still to come; the next is last
+  auto take_content = [&] {
+    std::string name = std::move(open.back());
+    open.pop_back();
+    name.pop_back();
+    folder.enter(name);
+    walk_content(folder, visit);
+    folder.leave();
+  };
+  for (std::string& name : folder.names()) {
+    while (!open.empty() && open.back() < name) take_content();
+    folder.enter(name);
+    auto node = folder.node();
+    folder.leave();
+    if (node && visit(*node) && node->meta.type == FileType::directory) open.push_back(std::move(name += '/'));
+  }
+  while (!open.empty()) take_content();
+}
+
+}  // namespace
+
+void TreeView::walk(const RootedPath& top, const std::function<bool(const Node&)>& visit) const {
+  Descent at(*this);
+  at.go_to(top);
+  if (auto node = at.node(); node && visit(*node) && node->meta.type == FileType::directory) walk_content(at, visit);
 }
 
 }  // namespace imgb

@@ -1,10 +1,10 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "layerfs/toc.h"
@@ -35,28 +35,28 @@ class TreeView {
   std::vector<Node> children(const RootedPath& folder) const;  ///< Sorted by name; empty for what is no folder.
   /// Visits `top` and all below in order of path bytes ("/a", "/a-b", "/a/c"); `visit` returns false to skip a folder's
   /// content.
-  template <class Visit>
-  void walk(const RootedPath& top, Visit visit) const {
-    if (auto node = find(top); node && visit(*node) && node->meta.type == FileType::directory)
-      walk_content(node->path, visit);
-  }
+  void walk(const RootedPath& top, const std::function<bool(const Node&)>& visit) const;
+
+  /// A place in the tree, for who goes down and up again: each step is one lookup, however deep it is.
+  class Descent {
+   public:
+    explicit Descent(const TreeView& tree);  ///< At the root.
+    Descent(Descent&&) noexcept;
+    ~Descent();
+    void enter(std::string_view name);   ///< One component, which need not be there, nor be a folder.
+    void leave();                        ///< REQUIRES: not at the root.
+    void go_to(const RootedPath& path);  ///< Up as far as it must, then down.
+    const RootedPath& path() const;
+    std::optional<Node> node() const;
+    bool is_folder() const;
+    std::vector<std::string> names() const;  ///< Of what may be in this folder, sorted: some of them may be removed.
+
+   private:
+    struct Place;
+    std::unique_ptr<Place> place_;
+  };
 
  private:
-  template <class Visit>
-  void walk_content(const RootedPath& folder, Visit& visit) const {
-    std::vector<std::string> open;  // keys "name/" of visited folders whose content is still to come; the next is last
-    auto take_content = [&] {
-      std::string name = std::move(open.back());
-      open.pop_back();
-      name.pop_back();
-      walk_content(folder.child(name), visit);
-    };
-    for (const Node& node : children(folder)) {
-      while (!open.empty() && std::string_view(open.back()) < node.path.name()) take_content();
-      if (visit(node) && node.meta.type == FileType::directory) open.push_back(std::string(node.path.name()) + '/');
-    }
-    while (!open.empty()) take_content();
-  }
   struct State;
   std::shared_ptr<const State> state_;
 };

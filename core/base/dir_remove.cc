@@ -12,6 +12,7 @@
 #include "core/base/dir.h"
 #include "core/base/dir_resolve.h"
 #include "core/base/error.h"
+#include "core/base/remove_tree.h"
 #include "core/base/text.h"
 
 // Removal of trees of any depth with a bounded number of descriptors. Only the lowest kOpenLevels folders of the
@@ -38,7 +39,7 @@ struct Level {
 
 class TreeRemover {
  public:
-  explicit TreeRemover(std::string what) : what_(std::move(what)) {}
+  TreeRemover(std::string what, std::stop_token stop) : what_(std::move(what)), stop_(std::move(stop)) {}
 
   void remove(int folder, const std::string& leaf) {
     if (leaf == ".") throw SystemError(EBUSY, "remove " + what_);
@@ -67,6 +68,7 @@ class TreeRemover {
 
   /// Removes what is not a folder; false when it is one.
   bool remove_name(int folder, const std::string& name) {
+    if (stop_.stop_requested()) throw Error(ErrorKind::cancelled, "stopped while removing " + what_);
     if (try_unlink(folder, name, 0)) return true;
     if (errno == EISDIR) return false;
     fail("remove", name);
@@ -165,6 +167,7 @@ class TreeRemover {
   }
 
   std::string what_;
+  const std::stop_token stop_;
   std::vector<Level> levels_;
 };
 
@@ -172,7 +175,12 @@ class TreeRemover {
 
 void Dir::remove_tree(std::string_view path, Links links) const {
   auto place = find_place(*this, path, links);
-  if (place) TreeRemover(shown(*this, path)).remove(place->folder, place->leaf);
+  if (place) TreeRemover(shown(*this, path), {}).remove(place->folder, place->leaf);
+}
+
+void remove_tree(const Dir& folder, std::string_view path, const std::stop_token& stop) {
+  auto place = find_place(folder, path, Links::refuse);
+  if (place) TreeRemover(shown(folder, path), stop).remove(place->folder, place->leaf);
 }
 
 }  // namespace imgb

@@ -12,15 +12,21 @@ namespace {
 constexpr std::chrono::milliseconds kTryEvery{20};
 }  // namespace
 
-FileLock take_lock(const Dir& dir, std::string_view name, FileLock::Mode mode, std::stop_token stop) {
+void wait_until(const std::function<bool()>& try_take, std::stop_token stop) {
   std::mutex mutex;
   std::condition_variable_any stopped;
   std::unique_lock hold(mutex);
   for (;;) {
-    if (auto lock = FileLock::try_take(dir, name, mode)) return *std::move(lock);
+    if (try_take()) return;
     stopped.wait_for(hold, stop, kTryEvery, [] { return false; });
     if (stop.stop_requested()) throw Error(ErrorKind::cancelled, "stopped while waiting for a lock");
   }
+}
+
+FileLock take_lock(const Dir& dir, std::string_view name, FileLock::Mode mode, std::stop_token stop) {
+  std::optional<FileLock> lock;
+  wait_until([&] { return (lock = FileLock::try_take(dir, name, mode)).has_value(); }, std::move(stop));
+  return *std::move(lock);
 }
 
 }  // namespace imgb

@@ -6,6 +6,7 @@
 #include "layerfs/layer_reader.h"
 #include "layerfs/tree_view.h"
 #include "tests/fuzz/targets.h"
+#include "tests/support/toc_bytes.h"
 
 namespace imgb::fuzz {
 namespace {
@@ -32,7 +33,7 @@ void layer_tar(std::string_view bytes) {
   try {
     Toc toc = read_layer(reader, kMaxEntries, nullptr);
     check(toc);
-    check(parse_toc(render(toc)));
+    check(toc_of_bytes(toc_bytes(toc)));
     for (const TocEntry& entry : toc) {
       if (entry.kind != TocEntry::Kind::file || entry.meta.type != FileType::regular) continue;
       want(entry.data_offset + entry.meta.size_bytes <= bytes.size(), "content lies within the tar");
@@ -46,7 +47,7 @@ void layer_tar(std::string_view bytes) {
 
 void table_of_contents(std::string_view bytes) {
   try {
-    auto toc = std::make_shared<const Toc>(parse_toc(std::string(bytes)));
+    auto toc = std::make_shared<const Toc>(toc_of_bytes(bytes));
     check(*toc);
     look_around(TreeView().with(toc).with(toc));
   } catch (const Error& e) {

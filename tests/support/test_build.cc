@@ -108,7 +108,7 @@ TreeView TestBuild::tree(const BuildResult& result) {
 std::string TestBuild::read(const BuildResult& result, std::string_view path) {
   auto node = tree(result).find(RootedPath::clean(path));
   if (!node) throw_error(ErrorKind::not_found, "{} is not in the image", path);
-  return read_from_layer(store, result.layers.at(node->data_layer), node->data_offset, node->meta.size_bytes, 1 << 20);
+  return read_from_layer(store, result.layers.at(node->data_layer), *node, 1 << 20);
 }
 
 BaseImage TestBuild::make_base(const TreeBuilder& tree, ImageConfig config) {

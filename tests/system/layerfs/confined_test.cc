@@ -83,6 +83,26 @@ TEST_F(ConfinedTest, RunsNothingTalksToNobodyAndTouchesNoProcess) {
             EPERM);
 }
 
+TEST_F(ConfinedTest, ItsProcessorTimeAndMemoryAreLimited) {
+  Pipe ready = make_pipe(), leave = make_pipe();
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    confine(nullptr);
+    leave.write.reset();
+    char byte = 0;
+    ::_exit(::write(ready.write.get(), "x", 1) == 1 && ::read(leave.read.get(), &byte, 1) == 0 ? 0 : 1);
+  }
+  char byte = 0;
+  EXPECT_EQ(::read(ready.read.get(), &byte, 1), 1);
+  std::string limits = Dir::open_host("/proc").read_file(std::to_string(pid) + "/limits", 1 << 16);
+  EXPECT_NE(limits.find("Max cpu time              7200 "), std::string::npos) << limits;
+  EXPECT_EQ(limits.find("Max address space         unlimited"), std::string::npos) << limits;
+  leave.write.reset();
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_EQ(status, 0);
+}
+
 TEST_F(ConfinedTest, ThreadsStillStart) {
   EXPECT_EQ(try_confined(&folder,
                          [] {

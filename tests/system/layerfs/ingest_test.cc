@@ -2,12 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <chrono>
 
 #include "core/base/error.h"
 #include "layerfs/toc_store.h"
 #include "tests/support/compress.h"
 #include "tests/support/tar_forger.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/toc_bytes.h"
 #include "tests/support/tree_builder.h"
 
 namespace imgb {
@@ -47,12 +51,12 @@ TEST_F(IngestTest, FindsInABlobWhatItsWriterWroteDown) {
   tree.device("/null", FileType::character_device, 0x103).file("/" + std::string(200, 'l') + "/f", "");
   for (Compression how : {Compression::none, Compression::gzip, Compression::zstd}) {
     Layer written = tree.write_layer(store, {.compression = how});
-    std::string kept = render(*find_toc(store, written.diff_id));
+    std::string kept = toc_bytes(*find_toc(store, written.diff_id));
     store.folder("tocs").remove(written.diff_id.digest.hex());
     EXPECT_EQ(scan(written.blob).diff_id, written.diff_id);
     auto found = find_toc(store, written.diff_id);
     std::vector<TocEntry> before, after;
-    for (const TocEntry& e : parse_toc(kept)) before.push_back(e);
+    for (const TocEntry& e : toc_of_bytes(kept)) before.push_back(e);
     for (const TocEntry& e : *found) after.push_back(e);
     ASSERT_EQ(before.size(), after.size());
     for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(before[i], after[i]) << before[i].path.str();
@@ -137,10 +141,47 @@ TEST_F(IngestTest, AFailingStreamPassesThroughAndLeavesNoChild) {
 
 TEST_F(IngestTest, ReadsOneFileOutOfALayer) {
   Layer layer = TreeBuilder().file("/a", std::string(1'000'000, 'a')).file("/b", "hello").write_layer(store);
-  auto toc = toc_of(store, layer, {});
-  TocEntry entry = (*toc)[1];
-  EXPECT_EQ(read_from_layer(store, layer, entry.data_offset, entry.meta.size_bytes, 100), "hello");
-  EXPECT_THROW(read_from_layer(store, layer, entry.data_offset, 101, 100), Error);
+  TreeView tree = TreeView().with(toc_of(store, layer, {}));
+  EXPECT_EQ(read_from_layer(store, layer, *tree.find(RootedPath::parse_strict("/b")), 100), "hello");
+  EXPECT_THROW(read_from_layer(store, layer, *tree.find(RootedPath::parse_strict("/a")), 100), Error);
+}
+
+TEST_F(IngestTest, AFileOfABlobThatWasDamagedSinceIsCorruptAndNotBelieved) {
+  Layer layer = TreeBuilder().file("/etc/passwd", "web:x:1000:").write_layer(store, {.compression = Compression::none});
+  TreeView tree = TreeView().with(toc_of(store, layer, {}));
+  Dir blobs = store.root().open_dir("blobs/sha256");
+  std::string bytes = blobs.read_file(layer.blob.digest.hex(), 1 << 20);
+  bytes[bytes.find("1000")] = '0';
+  blobs.replace_file(layer.blob.digest.hex(), bytes, 0444);
+  try {
+    read_from_layer(store, layer, *tree.find(RootedPath::parse_strict("/etc/passwd")), 100);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::corrupt);
+    EXPECT_THAT(e.what(), HasSubstr("/etc/passwd"));
+  }
+}
+
+TEST_F(IngestTest, AStopIsHeardWhileTheBlobStillStreams) {
+  std::stop_source stop;
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  StreamBlob endless = [&](const Descriptor&, Sink& into) {
+    into.write(as_bytes(TarForger().file("f").patch(512, 124, "77777777777").without_end()));
+    std::string piece(100'000, 'x');
+    while (std::chrono::steady_clock::now() < deadline) {
+      into.write(as_bytes(piece));
+      stop.request_stop();
+    }
+  };
+  Descriptor blob = put(TarForger().file("a").finish(), Compression::none);
+  try {
+    scan_layer(store, blob, {}, endless, {}, stop.get_token());
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::cancelled) << e.what();
+  }
+  EXPECT_LT(std::chrono::steady_clock::now(), deadline);
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);  // no child is left
 }
 
 }  // namespace

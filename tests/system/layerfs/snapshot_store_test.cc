@@ -15,8 +15,10 @@ TEST_F(SnapshotTest, ScratchOfTheDeadIsSweptAndThatOfTheLivingIsNot) {
   auto living = snapshots.make_scratch({});
   snapshots.folder().make_dir("s-0123456789abcdef", 0700);
   snapshots.folder().make_dir("s-0123456789abcdef/u", 0700);
-  SnapshotStore other(store);
-  auto second = other.make_scratch({});
+  {
+    SnapshotStore other(store);
+    auto second = other.make_scratch({});
+  }
   EXPECT_FALSE(snapshots.folder().find_stat("s-0123456789abcdef"));
   EXPECT_TRUE(snapshots.folder().find_stat(living.upper()));
 }

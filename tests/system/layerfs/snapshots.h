@@ -95,7 +95,8 @@ class SnapshotTest : public testing::Test {
   }
   std::vector<std::string> entries(const Layer& of) {
     std::vector<std::string> out;
-    for (const TocEntry& e : *toc_of(store, of, {})) {
+    auto toc = toc_of(store, of, {});
+    for (const TocEntry& e : *toc) {
       static constexpr std::string_view kMarks[] = {"", "", "-", "="};
       out.push_back(std::string(kMarks[static_cast<int>(e.kind)]) + e.path.str());
       if (e.kind == TocEntry::Kind::hard_link) out.back() += " -> " + e.link_to.str();

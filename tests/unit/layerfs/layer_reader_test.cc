@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <ctime>
+#include <functional>
+
 #include "core/base/error.h"
 #include "core/base/stream.h"
 #include "tests/support/tar_forger.h"
@@ -148,13 +152,81 @@ TEST(HostileLayer, V21MoreEntriesThanTheLimitIsAnError) {
 
 TEST(HostileLayer, V22StrangeNamesComeThroughByteByByte) {
   std::string deep;
-  for (int i = 0; i < 5000; ++i) deep += "d/";
+  for (int i = 0; i < 2000; ++i) deep += "d/";
   for (std::string name : {std::string("new\nline"), std::string("\x1b[31m"), std::string("\xff\xfe"),
                            std::string("back\\slash"), std::string("-rf"), std::string(255, 'n'), deep + "f"})
     EXPECT_EQ(read(TarForger().file(name), 6000)[0].path.str(), "/" + name);
   expect_refused(TarForger().file(std::string(256, 'n')), "255 bytes");
   expect_refused(TarForger().file(std::string(70000, '/') + "x"), "64 KiB");
   expect_refused(TarForger().file("\x1b[31m/../x"), "\\x1b[31m");
+}
+
+TEST(HostileLayer, V21PathsAreAsLongAsSystemCallsTakeThem) {
+  std::string deep;
+  for (int i = 0; i < 2046; ++i) deep += "d/";
+  EXPECT_EQ(read(TarForger().file(deep + "ff"), 6000)[0].path.str().size(), 4095u);
+  EXPECT_EQ(read(TarForger().file("./" + deep + "ff"), 6000)[0].path.str().size(), 4095u);
+  expect_refused(TarForger().file(deep + "fff"), "a path of more than 4095 bytes");
+  expect_refused(TarForger().hard_link("h", deep + "fff"), "a path of more than 4095 bytes");
+  // Through links they become longer than they are written.
+  std::string wide;
+  for (int i = 0; i < 16; ++i) wide += std::string(240, 'w') + "/";
+  TarForger through;
+  through.symlink("s", "/" + std::string(100, 'a')).symlink(std::string(100, 'a') + "/t", wide);
+  expect_refused(through.file("s/t/x/" + std::string(200, 'x')), "a path of more than 4095 bytes");
+  expect_refused(TarForger().symlink("s", std::string(256, 'n')).file("s/x"), "a name of more than 255");
+}
+
+TEST(HostileLayer, V21FoldersThatNoEntryNamesAreBoundedTogether) {
+  std::string deep;
+  for (int i = 0; i < 2000; ++i) deep += "d/";
+  TarForger tar;
+  for (int i = 0; i < 6; ++i) tar.file(std::to_string(i) + "/" + deep);
+  EXPECT_EQ(read(tar, 100'000).size(), 6u);
+  for (int i = 6; i < 12; ++i) tar.file(std::to_string(i) + "/" + deep);
+  try {
+    read(tar, 100'000);
+    ADD_FAILURE();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("folders that no entry names"));
+  }
+}
+
+/// Names of 16 bytes that have one value under the hash of libstdc++ (MurmurHash64A, whose seed is no secret).
+std::vector<std::string> colliding_names(std::size_t count) {
+  constexpr std::uint64_t kMul = (0xc6a4a793ULL << 32) + 0x5bd1e995ULL, kSeed = 0xc70f6907ULL;
+  std::uint64_t inverse = 1;
+  for (int i = 0; i < 6; ++i) inverse *= 2 - kMul * inverse;
+  auto mix = [&](std::uint64_t k) { return ((k * kMul) ^ ((k * kMul) >> 47)) * kMul; };
+  auto unmix = [&](std::uint64_t k) {
+    k *= inverse;
+    return (k ^ (k >> 47)) * inverse;
+  };
+  std::vector<std::string> names;
+  for (std::uint64_t first = 0x6161616161616161ULL; names.size() < count; ++first) {
+    std::uint64_t hash = ((kSeed ^ (16 * kMul)) ^ mix(first)) * kMul;
+    std::uint64_t second = unmix(hash ^ 0x1234567812345678ULL);
+    std::string name(16, '\0');
+    std::memcpy(name.data(), &first, 8);
+    std::memcpy(name.data() + 8, &second, 8);
+    if (name.find('/') == std::string::npos && name.find('\0') == std::string::npos) names.push_back(name);
+  }
+  return names;
+}
+
+TEST(HostileLayer, V21NoChoiceOfNamesMakesALayerSlow) {
+  constexpr std::size_t kFiles = 20'000;
+  std::vector<std::string> colliding = colliding_names(kFiles);
+  ASSERT_EQ(std::hash<std::string>{}(colliding[0]), std::hash<std::string>{}(colliding[1]));
+  auto seconds = [&](const std::function<std::string(std::size_t)>& name) {
+    TarForger tar;
+    for (std::size_t i = 0; i < kFiles; ++i) tar.file(name(i));
+    std::clock_t before = std::clock();
+    EXPECT_EQ(read(tar, kFiles).size(), kFiles);
+    return static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  };
+  double plain = seconds([](std::size_t i) { return fmt::format("{:016}", i); });
+  EXPECT_LT(seconds([&](std::size_t i) { return colliding[i]; }), 4 * plain + 0.2);
 }
 
 TEST(HostileLayer, V27OnlyAttributesThatLayersCarryStay) {

@@ -71,6 +71,18 @@ TEST_F(SegmentTest, AChangedFileCostsItsOwnSegmentAndTheResultIsThatOfABuildFrom
   EXPECT_LT(second.reused, segments);
 }
 
+TEST_F(SegmentTest, OnlyOfGzipAreSegmentsRemembered) {
+  for (Compression how : {Compression::zstd, Compression::none}) {
+    LayerWriter writer(store, {.compression = how}, {});
+    for (const char* path : {"/a", "/b"}) {
+      std::string text = text_of(9'000'000, *path);
+      SpanSource bytes(text);
+      writer.add({.path = RootedPath::parse_strict(path), .meta = {.mode = 0644, .size_bytes = text.size()}}, &bytes);
+    }
+    EXPECT_FALSE(find_segments(store, writer.finish().blob.digest));
+  }
+}
+
 TEST_F(SegmentTest, AddedAndRemovedFilesKeepTheSegmentsAroundThem) {
   auto files = sample();
   Written first = write(store, files);

@@ -39,6 +39,21 @@ TEST(TreeView, TheEmptyTreeIsARootFolder) {
   EXPECT_TRUE(TreeView().children(RootedPath()).empty());
 }
 
+TEST(TreeView, ADescentFindsWhatFindDoesAndNothingWhereNothingIs) {
+  TreeView tree = view({TreeBuilder().dir("/a", 0700).file("/a/b/c", "").file("/a-b", "").file("/x/y", ""),
+                        TreeBuilder().removed("/x").file("/a/b/d", "")});
+  TreeView::Descent at(tree);
+  for (const char* path : {"/a/b/c", "/a/b", "/a/b/d", "/a/none/of/it", "/a", "/x/y", "/a-b/c", "/"}) {
+    at.go_to(RootedPath::parse_strict(path));
+    EXPECT_EQ(at.path().str(), path);
+    auto found = find(tree, path), node = at.node();
+    ASSERT_EQ(node.has_value(), found.has_value()) << path;
+    EXPECT_TRUE(!node || node->meta == found->meta) << path;
+    EXPECT_EQ(at.is_folder(), found && found->meta.type == FileType::directory) << path;
+  }
+  EXPECT_THAT(at.names(), ElementsAre("a", "a-b", "x"));  // removed ones too
+}
+
 TEST(TreeView, TheUpperLayerWinsAndNamesItself) {
   TreeView tree = view({TreeBuilder().file("/a", "old"), TreeBuilder().file("/a", "new", 0600)});
   EXPECT_EQ(find(tree, "/a")->content, Digest::of("new"));
