@@ -166,7 +166,7 @@ prints_of_build 1 'FROM evil:1\nRUN printf "\\033]0;owned\\007\\033[2J\\033[31mr
 prints_of_build 1 'FROM \x1b[2J/x\n'
 prints_of_build 1 '\x1b[2J x\n'
 prints_of_build 1 'FROM evil:1\nCOPY \x1b]2;absent /\n'
-prints_of_build 0 'FROM evil:1\nCOPY \x1b[2Jabsent /\n'
+prints_of_build 1 'FROM evil:1\nCOPY \x1b[2Jabsent /\n'
 prints 0 imgb images
 prints 0 imgb history evil:1
 prints 127 imgb run --rm evil:1

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "core/base/process.h"
+#include "tests/system/sandbox/host_socket.h"
 #include "tests/system/sandbox/world.h"
 
 namespace imgb {
@@ -23,23 +24,6 @@ Fd connect_to(std::uint16_t port) {
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) < 0) return {};
   return socket;
 }
-
-/// A free port of the host's loopback, listened at; accept() does not block.
-struct Listener {
-  Listener() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* named = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(socket.get(), named, size) < 0 || ::listen(socket.get(), 1) < 0 ||
-        ::getsockname(socket.get(), named, &size) < 0)
-      throw_errno("listening");
-    port = ntohs(address.sin_port);
-  }
-  Fd socket;
-  std::uint16_t port = 0;
-};
 
 class Network : public World {};
 
@@ -82,7 +66,7 @@ TEST_P(NetworkBy, PortsOfTheHostLeadToTheContainer) {
 }
 
 TEST_P(NetworkBy, APortInUseIsToldByItsNumber) {
-  Listener taken;
+  HostSocket taken = HostSocket::loopback();
   std::string port = std::to_string(taken.port);
   Sandbox published({.ports = parse_port_forwards("127.0.0.1:" + port + ":80")});
   spec_.network = NetworkMode::isolated;
@@ -105,7 +89,7 @@ TEST_P(NetworkBy, StepsOfOneSandboxShareTheirNetwork) {
 }
 
 TEST_P(NetworkBy, LoopbackOfTheHostCannotBeReached) {
-  Listener listener;
+  HostSocket listener = HostSocket::loopback();
   spec_.network = NetworkMode::isolated;
   for (const char* target : {"127.0.0.1", "10.0.2.2", "169.254.169.254"})
     EXPECT_NE(shell(fmt::format("nc -w 2 {} {} </dev/null", target, listener.port)).result.status.code, 0);

@@ -9,6 +9,7 @@
 #include <set>
 #include <sstream>
 
+#include "tests/system/sandbox/host_socket.h"
 #include "tests/system/sandbox/world.h"
 
 // Runs the probes of security.md 3.11 in a standard step and compares each with what it must get.
@@ -33,33 +34,6 @@ class Probe : public World {
       ASSERT_NE(result, got.end()) << name << " was not tried";
       EXPECT_TRUE(allowed.contains(result->second)) << name << " gave " << ::strerror(result->second);
     }
-  }
-};
-
-/// A listening socket of the host, by abstract name or by port.
-struct HostSocket {
-  Fd socket;
-  std::uint16_t port = 0;
-  static HostSocket abstract(const std::string& name) {
-    HostSocket made{Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))};
-    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-    name.copy(address.sun_path + 1, sizeof address.sun_path - 1);
-    ::bind(made.socket.get(), reinterpret_cast<sockaddr*>(&address),
-           static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size()));
-    ::listen(made.socket.get(), 1);
-    return made;
-  }
-  static HostSocket loopback() {
-    HostSocket made{Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))};
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    ::bind(made.socket.get(), reinterpret_cast<sockaddr*>(&address), size);
-    ::listen(made.socket.get(), 1);
-    ::getsockname(made.socket.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    made.port = ntohs(address.sin_port);
-    return made;
   }
 };
 
