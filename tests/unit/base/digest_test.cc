@@ -26,7 +26,7 @@ TEST(Digest, WhatIsNoDigestIsRefused) {
   upper[8] = 'A';
   std::string with_nul(kAbc);
   with_nul[20] = '\0';
-  for (std::string text :
+  for (const std::string& text :
        {std::string(), std::string("sha256:"), std::string("sha256:../../../../tmp/pwn"), upper, with_nul,
         std::string(kAbc.substr(0, 70)), std::string(kAbc) + "0", "sha256+x:" + std::string(kAbc.substr(7)),
         "md5:" + std::string(kAbc.substr(7)), std::string(kAbc.substr(7)), " " + std::string(kAbc)}) {

@@ -73,7 +73,7 @@ TEST(StatCache, AnyOtherBytesAreAnEmptyCache) {
   StatCache cache;
   cache.add(file(1), {Digest::of("x")}, 200 * kSecond);
   std::string good = cache.render();
-  for (std::string bad :
+  for (const std::string& bad :
        {std::string(), std::string("x"), good.substr(1), good.substr(0, good.size() - 1), good + "y"}) {
     EXPECT_EQ(StatCache(bad).size(), 0u);
     EXPECT_FALSE(StatCache(bad).find(file(1)));

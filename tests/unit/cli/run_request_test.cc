@@ -8,9 +8,7 @@
 namespace imgb {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
-using testing::Not;
 
 ImageConfig image_with(std::optional<std::vector<std::string>> entrypoint,
                        std::optional<std::vector<std::string>> cmd) {

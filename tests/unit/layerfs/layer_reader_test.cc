@@ -153,8 +153,8 @@ TEST(HostileLayer, V21MoreEntriesThanTheLimitIsAnError) {
 TEST(HostileLayer, V22StrangeNamesComeThroughByteByByte) {
   std::string deep;
   for (int i = 0; i < 2000; ++i) deep += "d/";
-  for (std::string name : {std::string("new\nline"), std::string("\x1b[31m"), std::string("\xff\xfe"),
-                           std::string("back\\slash"), std::string("-rf"), std::string(255, 'n'), deep + "f"})
+  for (const std::string& name : {std::string("new\nline"), std::string("\x1b[31m"), std::string("\xff\xfe"),
+                                  std::string("back\\slash"), std::string("-rf"), std::string(255, 'n'), deep + "f"})
     EXPECT_EQ(read(TarForger().file(name), 6000)[0].path.str(), "/" + name);
   expect_refused(TarForger().file(std::string(256, 'n')), "255 bytes");
   expect_refused(TarForger().file(std::string(70000, '/') + "x"), "64 KiB");

@@ -139,7 +139,7 @@ TEST_F(SegmentTest, AFileThatIsNotWhatItWasClaimedToBeIsAnError) {
 TEST_F(SegmentTest, TheBytesDoNotDependOnTheNumberOfThreads) {
   std::string text = text_of(5'000'000, 3);
   for (auto [how, level] : {std::pair(Compression::gzip, 1), {Compression::gzip, 4}, {Compression::zstd, 1}}) {
-    auto blob = [&](unsigned packers) {
+    auto blob = [&, how = how, level = level](unsigned packers) {
       LayerPipeline pipeline(store.blobs(), how, level, {}, packers);
       pipeline.write(as_bytes(text));
       return pipeline.finish();

@@ -44,7 +44,7 @@ TEST(TarFormat, ALongNameIsCutAtASlashForThePrefix) {
 }
 
 TEST(TarFormat, ANameThatUstarCannotHoldGetsAPaxHeader) {
-  for (std::string name : {std::string(101, 'n'), std::string(156, 'd') + "/x", "a/" + std::string(101, 'n')}) {
+  for (const std::string& name : {std::string(101, 'n'), std::string(156, 'd') + "/x", "a/" + std::string(101, 'n')}) {
     std::string blocks = header({.name = name});
     EXPECT_EQ(blocks.size(), 3 * kTarBlockBytes);
     EXPECT_EQ(text(blocks, tar_field::kType), "x");
