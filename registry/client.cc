@@ -41,7 +41,16 @@ std::string type_of(const std::variant<Manifest, Index>& content) {
   return std::visit([](const auto& value) { return value.media_type; }, content);
 }
 
+/// A login page of a network, or a web server where a registry was meant.
+void refuse_web_page(std::string_view bytes, const ResponseHead& head) {
+  std::string type = lower_ascii(head.headers.find("Content-Type").value_or(""));
+  if (type.find("html") == std::string::npos || !trim(bytes).starts_with('<')) return;
+  throw Error(ErrorKind::unavailable, "a web page came where a manifest was asked for")
+      .set_hint("is this a registry? A proxy or the login page of a network may answer in its place");
+}
+
 FetchedManifest check_manifest(std::string bytes, const ResponseHead& head, const std::optional<Digest>& pinned) {
+  refuse_web_page(bytes, head);
   Digest digest = Digest::of(bytes);
   if (pinned && pinned->algorithm() != DigestAlgorithm::sha256) {
     Hasher hasher(pinned->algorithm());

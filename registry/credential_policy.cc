@@ -56,12 +56,25 @@ std::optional<AddressClass> find_refused_literal(const Origin& target, const Add
   return literal && !rule.allows(*literal) ? literal : std::nullopt;
 }
 
+namespace {
+
+/// A server's nonsense is not the user's input.
+Url redirect_target(const Url& from, std::string_view location) {
+  try {
+    return resolve(from, location);
+  } catch (const Error& error) {
+    throw_error(ErrorKind::denied, "{}: redirect to {:?} is not followed: {}", from.redacted(),
+                printable(location, 128), error.message());
+  }
+}
+
+}  // namespace
+
 Url follow_redirect(const Url& from, std::string_view location, int hops) {
   if (hops >= kMaxRedirects) {
     throw_error(ErrorKind::denied, "{}: more than {} redirects", from.redacted(), kMaxRedirects);
   }
-  Url to =
-      in_context([&] { return fmt::format("{}: redirect", from.redacted()); }, [&] { return resolve(from, location); });
+  Url to = redirect_target(from, location);
   if (from.origin.scheme == "https" && to.origin.scheme != "https") {
     throw_error(ErrorKind::denied, "{}: redirect from https to http ({}) is not followed", from.redacted(),
                 to.origin.str());

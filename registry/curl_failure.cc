@@ -1,5 +1,7 @@
 #include "registry/curl_failure.h"
 
+#include <algorithm>
+
 #include "core/base/text.h"
 
 namespace imgb {
@@ -31,13 +33,18 @@ TransportFailure failure_of(CURLcode code) {
   }
 }
 
-/// A handshake that failed because the other side speaks no TLS at all, or hung up on ours.
-bool speaks_no_tls(CURLcode code, std::string_view text) {
-  if (code != CURLE_SSL_CONNECT_ERROR) return false;
-  for (std::string_view sign : {"wrong version number", "packet length too long", "http request", "record overflow"}) {
-    if (text.find(sign) != std::string_view::npos) return true;
+/// A handshake that failed: because the other side speaks no TLS at all, because it hung up without a word (as a
+/// server or a balancer in trouble does: that says nothing about its certificate), or else for TLS's own reasons.
+TransportFailure failed_handshake(std::string_view text) {
+  auto has = [&](std::initializer_list<std::string_view> signs) {
+    return std::any_of(signs.begin(), signs.end(),
+                       [&](std::string_view sign) { return text.find(sign) != std::string_view::npos; });
+  };
+  if (has({"wrong version number", "packet length too long", "http request", "record overflow"})) {
+    return TransportFailure::no_tls;
   }
-  return false;
+  bool hung_up = has({"SSL_ERROR_SYSCALL", "Connection reset", "Broken pipe", "unexpected eof"});
+  return hung_up ? TransportFailure::cut : TransportFailure::tls;
 }
 
 ErrorKind kind_of(TransportFailure failure) {
@@ -56,9 +63,7 @@ ErrorKind kind_of(TransportFailure failure) {
 void throw_curl_failure(CURLcode code, const CurlTransfer& transfer, const HttpRequest& request) {
   const std::string& host = request.url.origin.host;
   std::string text(transfer.error_text().empty() ? curl().easy_strerror(code) : transfer.error_text());
-  TransportFailure failure = failure_of(code);
-  if (code == CURLE_SSL_CONNECT_ERROR) failure = TransportFailure::tls;
-  if (speaks_no_tls(code, text)) failure = TransportFailure::no_tls;
+  TransportFailure failure = code == CURLE_SSL_CONNECT_ERROR ? failed_handshake(text) : failure_of(code);
   if (transfer.refused()) {
     failure = TransportFailure::refused_address;
     text = fmt::format("{} leads to a {} address, where a server may not send us", host, name_of(*transfer.refused()));

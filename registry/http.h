@@ -65,7 +65,7 @@ enum class TransportFailure {
   tls,             ///< Certificate or protocol of TLS: never retried, never answered by plain HTTP.
   no_tls,          ///< The port speaks something that is not TLS.
   stalled,         ///< Too slow for too long.
-  cut,             ///< Closed, reset or short.
+  cut,             ///< Closed, reset or short; also in the middle of a TLS handshake.
   malformed,       ///< Not HTTP, ambiguous framing, or too large a header.
   refused_address  ///< AddressRule.
 };

@@ -47,9 +47,10 @@ std::optional<std::chrono::milliseconds> find_wait(const FailedAttempt& failed, 
   using std::chrono::milliseconds;
   if (failed.attempt >= attempts_for(failed, limits)) return std::nullopt;
   if (std::holds_alternative<WrongBytes>(failed.what)) return milliseconds(0);
-  if (failed.retry_after) return std::min(*failed.retry_after, limits.max_wait);
   milliseconds wait = std::min(limits.first_wait * (1 << std::min(failed.attempt - 1, 16)), limits.max_wait);
-  return wait / 2 + milliseconds(static_cast<std::int64_t>(jitter * static_cast<double>((wait / 2).count())));
+  wait = wait / 2 + milliseconds(static_cast<std::int64_t>(jitter * static_cast<double>((wait / 2).count())));
+  // Not sooner than without one: a date may lie in the past because the clocks differ.
+  return failed.retry_after ? std::clamp(*failed.retry_after, wait, limits.max_wait) : wait;
 }
 
 }  // namespace imgb

@@ -26,14 +26,14 @@ struct FailedAttempt {
 
 /// How long to wait before the next attempt; nullopt to give up. Pure; `jitter` in [0, 1) is the caller's.
 ///
-///   | what                          | then                                                        |
-///   |-------------------------------|-------------------------------------------------------------|
-///   | 408 425 429 500 502 503 504   | Retry-After, capped; else 2^n x first_wait, half of it jitter |
-///   | cut, stalled, malformed       | the same                                                    |
-///   | resolve, connect              | the same, fewer times                                       |
-///   | wrong bytes                   | at once, fewer times                                        |
-///   | other statuses                | give up (401 is answered by authorisation, not here)        |
-///   | tls, no_tls, refused address  | give up: trying again means wearing the check down          |
+///   | what                          | then                                                               |
+///   |-------------------------------|--------------------------------------------------------------------|
+///   | 408 425 429 500 502 503 504   | 2^n x first_wait, half of it jitter; Retry-After if longer, capped |
+///   | cut, stalled, malformed       | the same                                                           |
+///   | resolve, connect              | the same, fewer times                                              |
+///   | wrong bytes                   | at once, fewer times                                               |
+///   | other statuses                | give up (401 is answered by authorisation, not here)               |
+///   | tls, no_tls, refused address  | give up: trying again means wearing the check down                 |
 std::optional<std::chrono::milliseconds> find_wait(const FailedAttempt& failed, const RetryLimits& limits,
                                                    double jitter);
 

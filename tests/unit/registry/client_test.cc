@@ -160,6 +160,13 @@ TEST_F(Client, V57_DocumentsThatCouldBeTwoThingsAreRefused) {
   }
 }
 
+TEST_F(Client, AWebPageInPlaceOfARegistryIsCalledOne) {
+  registry.add_fault({.times = -1, .status = 200, .headers = {{"Content-Type", "text/html"}}, .body = "<html>Log in"});
+  std::string text = error_of(ErrorKind::unavailable, [&] { client.get_manifest(app(), {}); });
+  EXPECT_NE(text.find("web page"), std::string::npos) << text;
+  EXPECT_EQ(registry.requests().size(), 1u);
+}
+
 TEST_F(Client, AManifestOfSchema1IsFetchedOnceAndSaysWhatToDo) {
   const std::string type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
   registry.add_manifest("team/app", "old", R"({"schemaVersion":1,"name":"x","fsLayers":[],"signatures":[]})", type);

@@ -109,8 +109,13 @@ TEST(RedirectPolicy, V36_OnlySafeRedirectsAreFollowed) {
   EXPECT_EQ(follow_redirect(from, "https://cdn.example/y?sig=1", 9).str(), "https://cdn.example/y?sig=1");
   EXPECT_EQ(follow_redirect(Url::parse("http://a/"), "https://b/", 0).str(), "https://b/");
   for (const char* bad :
-       {"http://r.example/y", "file:///etc/shadow", "ftp://x/", "https://u:p@r.example/", "http://evil/"}) {
-    EXPECT_THROW(follow_redirect(from, bad, 0), Error) << bad;
+       {"http://r.example/y", "file:///etc/shadow", "ftp://x/", "https://u:p@r.example/", "http://evil/", "http://["}) {
+    try {
+      follow_redirect(from, bad, 0);
+      ADD_FAILURE() << bad;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::denied) << bad;  // not the user's mistake: another registry may be asked
+    }
   }
 }
 

@@ -28,7 +28,8 @@ TEST(Retry, F9_RetryAfterIsHonouredUpToAMinute) {
   RetryLimits limits;
   EXPECT_EQ(find_wait({1, 429, milliseconds(7000)}, limits, 0.5), milliseconds(7000));
   EXPECT_EQ(find_wait({1, 429, milliseconds(86'400'000)}, limits, 0.5), milliseconds(60'000));
-  EXPECT_EQ(find_wait({1, 503, milliseconds(0)}, limits, 0.5), milliseconds(0));
+  EXPECT_EQ(find_wait({1, 503, milliseconds(0)}, limits, 0), milliseconds(150));  // a date that is over, or a bad idea
+  EXPECT_EQ(find_wait({3, 503, milliseconds(0)}, limits, 0), milliseconds(600));
 }
 
 TEST(Retry, WaitsGrowWithJitterAndStayBounded) {

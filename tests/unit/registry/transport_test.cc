@@ -77,8 +77,7 @@ TEST_F(Transport, TlsWorksWithACertificateAuthorityOfOnesOwn) {
 }
 
 TEST_F(Transport, F11_BadTlsIsAnErrorWithAReason) {
-  for (auto tls : {FakeRegistry::Tls::expired, FakeRegistry::Tls::wrong_name, FakeRegistry::Tls::only_1_1,
-                   FakeRegistry::Tls::cut_handshake}) {
+  for (auto tls : {FakeRegistry::Tls::expired, FakeRegistry::Tls::wrong_name, FakeRegistry::Tls::only_1_1}) {
     FakeRegistry registry(with(tls));
     EXPECT_EQ(failure_of(secure(registry)), TransportFailure::tls) << last_error;
     EXPECT_TRUE(registry.requests().empty());
@@ -241,8 +240,7 @@ TEST_F(SecureRegistry, CertificatesFromTheSettingsAreTrusted) {
 }
 
 TEST_F(SecureRegistry, V65_ABadCertificateIsNeverAnsweredByPlainHttp) {
-  for (auto tls : {FakeRegistry::Tls::expired, FakeRegistry::Tls::wrong_name, FakeRegistry::Tls::only_1_1,
-                   FakeRegistry::Tls::cut_handshake}) {
+  for (auto tls : {FakeRegistry::Tls::expired, FakeRegistry::Tls::wrong_name, FakeRegistry::Tls::only_1_1}) {
     FakeRegistry registry(with(tls));
     registry.add_image("app", "1", {});
     settings.tls[registry.host()].extra_ca_files = {registry.ca_file()};
@@ -250,6 +248,17 @@ TEST_F(SecureRegistry, V65_ABadCertificateIsNeverAnsweredByPlainHttp) {
     EXPECT_NE(text.find(registry.host()), std::string::npos) << text;
     EXPECT_TRUE(registry.requests().empty());
     EXPECT_TRUE(waits.empty());
+  }
+}
+
+TEST_F(SecureRegistry, F11_AHandshakeThatIsCutIsTriedAgainAndNeverAnsweredByPlainHttp) {
+  FakeRegistry registry(with(FakeRegistry::Tls::cut_handshake));
+  for (bool insecure : {false, true}) {
+    waits.clear();
+    if (insecure) settings.conf.add("[[registry]]\nlocation = \"" + registry.host() + "\"\ninsecure = true\n", "x");
+    error_of(ErrorKind::unavailable, [&] { pull(registry); });
+    EXPECT_EQ(waits.size(), 5u);
+    EXPECT_TRUE(registry.requests().empty());
   }
 }
 
