@@ -1,5 +1,6 @@
 #include <csignal>
 
+#include "cli/accounts.h"
 #include "cli/attachment.h"
 #include "cli/commands.h"
 #include "cli/container_run.h"
@@ -15,6 +16,7 @@ namespace {
 class Exec : public Verb {
  public:
   void describe(Flags& flags) override {
+    flags.boolean(detach_, "d,detach", "Run it in the background, without input and output");
     flags.list(env_, "e,env", "NAME[=VALUE]", "Set a variable");
     flags.list(env_files_, "env-file", "FILE", "Set variables from a file").completes = Completes::file;
     flags.boolean(interactive_, "i,interactive", "Give it standard input");
@@ -27,13 +29,12 @@ class Exec : public Verb {
   }
 
   int run(CliEnv& env) override {
-    if (tty_ && interactive_) require_terminal();
-    Container container = Containers(env.store().folder("containers")).get(container_);
-    if (container.state.phase != ContainerState::Phase::running)
-      throw_error(ErrorKind::input, "container {} is not running", container.config.name);
+    if (tty_ && interactive_ && !detach_) require_terminal();
+    Container container = get_running(env);
+    if (detach_) return start_detached(env);
     enter_user_namespace_if_needed(container.state.supervisor);
     SignalWatch* watch = &env.watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH});
-    ExecSpec spec = make_spec(env.store(), parse_run_request(container.config.request), watch->token());
+    ExecSpec spec = make_spec(container.state.init, parse_run_request(container.config.request));
     Attachment attachment({.interactive = interactive_, .tty = tty_});
     Running running = start_or_exit_code([&] { return exec_into(container.state.init, spec, attachment.io()); });
     pass_signals(*watch, running, tty_);
@@ -44,15 +45,45 @@ class Exec : public Verb {
     return result.status.shell_code();
   }
 
+  /// In the process of its own that start_detached starts.
+  int run_behind(CliEnv& env, SupervisorReport& report) {
+    Container container = get_running(env);
+    enter_user_namespace_if_needed(container.state.supervisor);
+    ExecSpec spec = make_spec(container.state.init, parse_run_request(container.config.request));
+    spec.tty = false;
+    Running running = exec_into(container.state.init, spec, {});
+    report.ready();
+    return running.wait().status.shell_code();
+  }
+
  private:
-  ExecSpec make_spec(Store& store, const RunRequest& request, std::stop_token stop) const {
-    LocalImage image = get_local_image(store, request.manifest_digest, Platform::host());
+  Container get_running(CliEnv& env) const {
+    Container container = Containers(env.store().folder("containers")).get(container_);
+    if (container.state.phase != ContainerState::Phase::running)
+      throw_error(ErrorKind::input, "container {} is not running", container.config.name);
+    return container;
+  }
+
+  int start_detached(CliEnv& env) const {
+    std::vector<std::string> words{"__exec", env.root().string()};
+    for (const std::string& entry : env_) words.push_back("--env=" + entry);
+    for (const std::string& file : env_files_) words.push_back("--env-file=" + file);
+    if (privileged_) words.emplace_back("--privileged");
+    if (user_) words.push_back("--user=" + *user_);
+    if (workdir_) words.push_back("--workdir=" + *workdir_);
+    words.push_back(container_);
+    words.insert(words.end(), command_.begin(), command_.end());
+    start_or_exit_code([&] { start_supervisor(words); });
+    return 0;
+  }
+
+  ExecSpec make_spec(pid_t init, const RunRequest& request) const {
     ExecSpec spec;
     spec.argv = command_;
-    SnapshotStore snapshots(store);
-    spec.user = find_user(snapshots, layers_of(image), user_.value_or(request.user), std::move(stop));
+    bool needs_home = !has_variable(request.env, "HOME");
+    spec.user = find_user_inside(init, user_.value_or(request.user), needs_home);
     spec.env = request.env;
-    if (!has_variable(spec.env, "HOME")) spec.env.push_back("HOME=" + spec.user.home);
+    if (needs_home) spec.env.push_back("HOME=" + spec.user.home);
     if (tty_ && !has_variable(spec.env, "TERM")) spec.env.emplace_back("TERM=xterm");
     RunFlags flags;
     flags.env = env_;
@@ -68,12 +99,27 @@ class Exec : public Verb {
   }
 
   std::vector<std::string> env_, env_files_, command_;
-  bool interactive_ = false, privileged_ = false, tty_ = false;
+  bool detach_ = false, interactive_ = false, privileged_ = false, tty_ = false;
   std::optional<std::string> user_, workdir_;
   std::string container_;
 };
 
 }  // namespace
+
+int run_detached_exec(std::span<const std::string> words) {
+  SupervisorReport report;
+  try {
+    Exec exec;
+    Flags flags;
+    exec.describe(flags);
+    flags.parse(words.subspan(2));
+    CliEnv env(Globals{.root = words[1]});
+    return exec.run_behind(env, report);
+  } catch (const Error& e) {
+    report.failed(e);
+    return 1;
+  }
+}
 
 Command exec_command() { return {"exec", "Run one more command in a running container", make_verb<Exec>}; }
 

@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/container_json.h"
+#include "cli/each_name.h"
 #include "cli/image_json.h"
 #include "cli/listing.h"
 #include "core/base/error.h"
@@ -15,7 +16,7 @@ class Inspect : public Verb {
  public:
   void describe(Flags& flags) override {
     flags.text(format_, "f,format", "FORMAT", "json or a template such as {{.Config.Cmd}}");
-    flags.text(platform_, "platform", "PLATFORM", "Which one of an image for several");
+    flags.text(platform_, "platform", "PLATFORM", "Such as linux/arm64, of an image for several");
     flags.choice(type_, "type", {"image", "container"}, "What the names are of");
     flags.arguments(names_, "NAME", 1).completes = Completes::image;
   }
@@ -23,13 +24,14 @@ class Inspect : public Verb {
   int run(CliEnv& env) override {
     Platform platform = platform_.empty() ? Platform::host() : Platform::parse(platform_);
     Json all = Json::array();
-    for (const std::string& name : names_) all.push_back(describe_one(env.store(), name, platform));
+    int exit_code = for_each_name(
+        env, names_, [&](const std::string& name) { all.push_back(describe_one(env.store(), name, platform)); });
     if (format_.empty()) {
       env.print_line(all.dump(4, ' ', false, Json::error_handler_t::replace));
-      return 0;
+      return exit_code;
     }
     for (const Json& one : all) env.print_line(render_template(format_ == "json" ? "{{json .}}" : format_, one));
-    return 0;
+    return exit_code;
   }
 
  private:

@@ -1,8 +1,10 @@
 #include <unistd.h>
 
-#include <deque>
+#include <algorithm>
+#include <limits>
 
 #include "cli/commands.h"
+#include "cli/host_flags.h"
 #include "cli/terminal.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -58,12 +60,16 @@ class Logs : public Verb {
  public:
   void describe(Flags& flags) override {
     flags.boolean(follow_, "f,follow", "Wait for more until the container ends");
+    flags.text(since_, "since", "TIME", "Only what was written since: 10m ago, or a time as 2026-01-31T12:00:00Z");
+    flags.text(until_, "until", "TIME", "Only what was written before");
     flags.text(tail_, "n,tail", "LINES", "Only the last lines");
     flags.boolean(timestamps_, "t,timestamps", "Show when each line was written");
     flags.argument(container_, "CONTAINER").completes = Completes::container;
   }
 
   int run(CliEnv& env) override {
+    if (since_) range_.begin = parse_moment(*since_, "--since");
+    if (until_) range_.end = parse_moment(*until_, "--until");
     Containers containers(env.store().folder("containers"));
     Container container = containers.get(container_);
     LogStream out(STDOUT_FILENO, container.config.tty, timestamps_),
@@ -73,6 +79,7 @@ class Logs : public Verb {
     };
     std::uint64_t skip = lines_to_skip(containers, container.config.id);
     read_log(containers, container.config.id, follow_, follow_ ? env.stop() : std::stop_token(), [&](LogRecord record) {
+      if (!range_.contains(record.time)) return;
       drop_lines(record.bytes, skip);
       if (!record.bytes.empty()) show(record);
     });
@@ -94,6 +101,7 @@ class Logs : public Verb {
     std::uint64_t lines = 0;
     bool unfinished = false;
     read_log(containers, id, false, {}, [&](const LogRecord& record) {
+      if (!range_.contains(record.time)) return;
       lines += count_lines(record.bytes);
       unfinished = !record.bytes.empty() && record.bytes.back() != '\n';
     });
@@ -110,8 +118,14 @@ class Logs : public Verb {
     }
   }
 
+  struct Range {
+    Nanoseconds begin = std::numeric_limits<Nanoseconds>::min(), end = std::numeric_limits<Nanoseconds>::max();
+    bool contains(Nanoseconds time) const { return begin <= time && time < end; }
+  };
+
   bool follow_ = false, timestamps_ = false;
-  std::optional<std::string> tail_;
+  Range range_;
+  std::optional<std::string> tail_, since_, until_;
   std::string container_;
 };
 

@@ -27,8 +27,8 @@ class Prune : public Verb {
     request_.cache_of_images |= all_;
     request_.keep_cache_bytes = keep_.value_or(0);
     SnapshotStore snapshots(env.store());
-    Pruned gone = prune(env.store(), snapshots, request_,
-                        [&](const std::string& what) { env.tell("WARNING: " + what); });
+    Pruned gone =
+        prune(env.store(), snapshots, request_, [&](const std::string& what) { env.tell("WARNING: " + what); });
     for (const std::string& container : gone.containers) env.print_line("container " + container);
     for (const std::string& image : gone.images) env.print_line("image " + image);
     env.print_line(fmt::format("{} cached steps, {} cache mounts, {} unpacked layers, {} blobs, {} leftovers",

@@ -17,14 +17,19 @@ class Ps : public Verb {
     flags.boolean(all_, "a,all", "Show containers that ended too");
     flags.list(filters_, "f,filter", "FILTER", "name=, status=, id= or ancestor=");
     flags.text(format_, "format", "FORMAT", "table, json or a template such as {{.Names}}");
+    flags.number(last_, "n,last", "NUMBER", "Show that many of the newest, ended or not");
+    flags.boolean(latest_, "l,latest", "Show the newest, ended or not");
     flags.boolean(no_trunc_, "no-trunc", "Show whole ids and commands");
     flags.boolean(quiet_, "q,quiet", "Show ids only");
   }
 
   int run(CliEnv& env) override {
     Json rows = Json::array();
-    for (const Container& container : Containers(env.store().folder("containers")).list())
+    if (latest_) last_ = 1;
+    for (const Container& container : Containers(env.store().folder("containers")).list()) {
+      if (last_ && rows.size() >= *last_) break;
       if (passes(container)) rows.push_back(container_row(container, no_trunc_, now()));
+    }
     if (quiet_) {
       for (const Json& row : rows) env.print_line(row["ID"].get<std::string>());
       return 0;
@@ -51,10 +56,11 @@ class Ps : public Verb {
         return false;
       asks_status |= key == "status";
     }
-    return all_ || asks_status || container.state.phase == ContainerState::Phase::running;
+    return all_ || last_ || asks_status || container.state.phase == ContainerState::Phase::running;
   }
 
-  bool all_ = false, no_trunc_ = false, quiet_ = false;
+  bool all_ = false, latest_ = false, no_trunc_ = false, quiet_ = false;
+  std::optional<std::uint64_t> last_;
   std::string format_;
   std::vector<std::string> filters_;
 };

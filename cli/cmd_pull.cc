@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/each_name.h"
 #include "cli/wiring.h"
 #include "sandbox/rootless.h"
 
@@ -21,11 +22,12 @@ class Pull : public Verb {
     ImageWiring wiring(env);
     LayerNeed need = unpack_ ? LayerNeed::unpacked : LayerNeed::blob;
     std::vector<std::string> ids;
-    for (const std::string& image : images_)
+    int exit_code = for_each_name(env, images_, [&](const std::string& image) {
       ids.push_back(wiring.obtain(env, image, platform_or_host(platform_), PullPolicy::always, need).id().str());
+    });
     env.close_screen();
     for (const std::string& id : ids) env.print_line(id);
-    return 0;
+    return exit_code;
   }
 
  private:

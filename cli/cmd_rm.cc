@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/container_run.h"
+#include "cli/each_name.h"
 #include "core/base/error.h"
 #include "sandbox/containers.h"
 
@@ -16,9 +17,9 @@ class Rm : public Verb {
 
   int run(CliEnv& env) override {
     Containers containers(env.store().folder("containers"));
-    for (const std::string& name : names_)
+    return for_each_name(env, names_, [&](const std::string& name) {
       if (remove(containers, name)) env.print_line(name);
-    return 0;
+    });
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "builder/prune.h"
 #include "cli/commands.h"
+#include "cli/each_name.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/store/local_image.h"
@@ -54,8 +55,7 @@ class Rmi : public Verb {
 
   int run(CliEnv& env) override {
     enter_user_namespace_if_needed();
-    for (const std::string& typed : images_) remove(env, typed);
-    return 0;
+    return for_each_name(env, images_, [&](const std::string& typed) { remove(env, typed); });
   }
 
  private:

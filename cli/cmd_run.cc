@@ -16,7 +16,7 @@ class RunContainer : public Verb {
   void describe(Flags& flags) override {
     flags.boolean(detach_, "d,detach", "Run in the background and print the container's id");
     flags.text(name_, "name", "NAME", "Name of the container");
-    flags.text(platform_, "platform", "PLATFORM", "Which one of an image for several");
+    flags.text(platform_, "platform", "PLATFORM", "Such as linux/arm64, of an image for several");
     flags.text(pull_, "pull", "WHEN", "missing, always or never");
     flags.boolean(remove_, "rm", "Remove the container when it ends");
     container_.describe(flags);
@@ -49,11 +49,17 @@ class RunContainer : public Verb {
     LocalImage image =
         wiring.obtain(env, image_, platform_or_host(platform_), parse_pull_policy(pull_), LayerNeed::unpacked);
     RunRequest request = make_run_request(container_, command_, image.config, environment_list());
-    request.manifest_digest = image.descriptor.digest.str();
+    request.image = Descriptor{.media_type = image.descriptor.media_type,
+                               .digest = image.descriptor.digest,
+                               .size_bytes = image.descriptor.size_bytes};
+    if (request.network != NetworkMode::isolated && !request.ports.empty()) {
+      env.tell("WARNING: published ports are discarded: only a private network has ports of its own");
+      request.ports.clear();
+    }
     ContainerConfig config;
     config.name = name_.value_or("");
     config.image = image_;
-    config.image_digest = request.manifest_digest;
+    config.image_digest = image.descriptor.digest.str();
     config.command = request.argv;
     config.created = now();
     config.ports = request.ports;

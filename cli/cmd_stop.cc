@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/each_name.h"
 #include "sandbox/containers.h"
 
 namespace imgb {
@@ -15,12 +16,11 @@ class Stop : public Verb {
     Containers containers(env.store().folder("containers"));
     std::optional<int> seconds;
     if (seconds_) seconds = static_cast<int>(std::min<std::uint64_t>(*seconds_, 86400));
-    for (const std::string& name : names_) {
+    return for_each_name(env, names_, [&](const std::string& name) {
       Container container = containers.get(name);
       if (container.state.phase == ContainerState::Phase::running) stop_container(containers, container, seconds);
       env.print_line(name);
-    }
-    return 0;
+    });
   }
 
  private:

@@ -8,6 +8,8 @@
 #include "cli/signals.h"
 #include "cli/terminal_session.h"
 #include "core/base/error.h"
+#include "core/base/task.h"
+#include "core/base/text.h"
 
 namespace imgb {
 namespace {
@@ -22,6 +24,28 @@ OutputLog log_of(ContainerOwner& owner, const ContainerConfig& config) {
   };
 }
 
+/// The flag that asked for the mount that failed: the sandbox knows it by its place inside alone.
+std::optional<std::string> find_flag_of(const RunRequest& request, std::string_view message) {
+  for (const VolumeRequest& volume : request.volumes) {
+    if (message.find(" " + RootedPath::clean(volume.target).str() + ":") == std::string_view::npos) continue;
+    if (volume.kind == VolumeRequest::Kind::tmpfs) return "--tmpfs " + volume.target;
+    return "-v " + (volume.source.empty() ? "" : volume.source + ":") + volume.target;
+  }
+  return std::nullopt;
+}
+
+/// Starts with Docker's exit codes for what may go wrong, and says which flag it was.
+Running start_container(Sandbox& sandbox, const PreparedContainer& prepared, const RunRequest& request,
+                        const StepIo& io) {
+  try {
+    return start_or_exit_code([&] { return sandbox.start(prepared.spec(), io); });
+  } catch (Error& e) {
+    auto flag = find_flag_of(request, e.message());
+    if (flag && e.kind() == ErrorKind::input) e.add_frame(printable(*flag));
+    throw;
+  }
+}
+
 }  // namespace
 
 void pass_signals(SignalWatch& watch, Running& running, bool tty) {
@@ -33,14 +57,10 @@ void pass_signals(SignalWatch& watch, Running& running, bool tty) {
   });
 }
 
-Running start_or_exit_code(const std::function<Running()>& start) {
-  try {
-    return start();
-  } catch (const Error& e) {
-    if (e.kind() == ErrorKind::not_found) throw ExitError(e, kNotFound);
-    if (e.kind() == ErrorKind::denied) throw ExitError(e, kCannotExecute);
-    throw;
-  }
+void throw_start_failure(const Error& error) {
+  if (error.kind() == ErrorKind::not_found) throw ExitError(error, kNotFound);
+  if (error.kind() == ErrorKind::denied) throw ExitError(error, kCannotExecute);
+  throw;
 }
 
 int run_attached(CliEnv& env, const Containers& containers, const Container& container) {
@@ -52,7 +72,7 @@ int run_attached(CliEnv& env, const Containers& containers, const Container& con
     env.close_screen();
     Sandbox sandbox({request.ports});
     Attachment attachment({.interactive = request.interactive, .tty = request.tty});
-    Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), attachment.io()); });
+    Running running = start_container(sandbox, prepared, request, attachment.io());
     for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
     owner.started(running.pid(), sandbox.forwards());
     settle_in_background(env.store().root(), prepared.snapshots());
@@ -67,6 +87,7 @@ int run_attached(CliEnv& env, const Containers& containers, const Container& con
   } catch (const std::exception& e) {
     watch.forward({});
     owner.failed(describe(e));
+    throw_if_stopped(watch.token());  // what came of it says nothing more
     throw;
   }
 }
@@ -93,7 +114,7 @@ int run_supervisor(std::span<const std::string> words) {
       Sandbox sandbox({request.ports});
       Pipe out = make_pipe(), err = make_pipe();
       StepIo io{-1, out.write.get(), err.write.get()};
-      Running running = start_or_exit_code([&] { return sandbox.start(prepared.spec(), io); });
+      Running running = start_container(sandbox, prepared, request, io);
       out.write.reset();
       err.write.reset();
       owner.started(running.pid(), sandbox.forwards());

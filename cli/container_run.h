@@ -1,5 +1,6 @@
 #pragma once
-#include <functional>
+#include <span>
+#include <string>
 
 #include "cli/container_start.h"
 #include "cli/env.h"
@@ -22,7 +23,18 @@ int run_supervisor(std::span<const std::string> words);
 /// one.
 void pass_signals(SignalWatch& watch, Running& running, bool tty);
 
-/// Starts with Docker's exit codes for what may go wrong.
-Running start_or_exit_code(const std::function<Running()>& start);
+/// Docker's exit codes for a program that could not be started: 127 there is none, 126 it cannot be executed.
+[[noreturn]] void throw_start_failure(const Error& error);
+template <class Start>
+auto start_or_exit_code(Start start) {
+  try {
+    return start();
+  } catch (const Error& e) {
+    throw_start_failure(e);
+  }
+}
+
+/// `__exec ROOT FLAGS-OF-EXEC...`: the process behind `imgb exec -d`. One thread at the start.
+int run_detached_exec(std::span<const std::string> words);
 
 }  // namespace imgb

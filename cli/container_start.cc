@@ -1,31 +1,13 @@
 #include "cli/container_start.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 
+#include "cli/accounts.h"
+#include "cli/volumes.h"
 #include "core/base/error.h"
 #include "layerfs/ingest.h"
 
 namespace imgb {
-namespace {
-
-constexpr std::uint64_t kMaxAccountFileBytes = 4 << 20;
-
-// A folder of the host for a volume: made like Docker does when -v names one that is not there.
-Fd open_volume_source(const VolumeRequest& volume) {
-  Fd fd(::open(volume.source.c_str(), O_PATH | O_CLOEXEC));
-  if (fd) return fd;
-  if (errno != ENOENT || !volume.make_source) throw_errno("volume {}", volume.source);
-  return Dir::make_host(volume.source, 0755).fd().duplicate();
-}
-
-LocalImage image_of(Store& store, const RunRequest& request) {
-  return get_local_image(store, request.manifest_digest, Platform::host());
-}
-
-}  // namespace
 
 std::vector<Layer> layers_of(const LocalImage& image) {
   if (image.manifest.layers.size() != image.config.diff_ids.size())
@@ -37,31 +19,27 @@ std::vector<Layer> layers_of(const LocalImage& image) {
   return layers;
 }
 
-UserIds find_user(SnapshotStore& snapshots, const std::vector<Layer>& layers, const std::string& user,
-                  std::stop_token stop) {
-  auto read = [&](const char* path) {
-    return snapshots.find_content(layers, RootedPath::clean(path), kMaxAccountFileBytes, stop);
-  };
-  return resolve_user(user, read("/etc/passwd"), read("/etc/group"));
-}
-
 PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, const std::string& id,
                                      std::stop_token stop)
     : snapshots_(store) {
-  std::vector<Layer> layers = layers_of(image_of(store, request));
+  std::vector<Layer> layers = layers_of(read_local_image(store.blobs(), request.image.value(), Platform::host()));
   spec_.root.snapshots = &snapshots_.folder();
   spec_.root.lower = snapshots_.ensure(layers, stream_from(store.blobs()), {}, stop);
+  SnapshotTree image(snapshots_.folder(), spec_.root.lower);
   std::reverse(spec_.root.lower.begin(), spec_.root.lower.end());  // RootFs wants the top first.
   spec_.root.lower.push_back(snapshots_.mount_points());
   scratch_.emplace(snapshots_.make_scratch(layers));
   spec_.root.upper = scratch_->upper();
   spec_.root.work = scratch_->work();
-  spec_.user = find_user(snapshots_, layers, request.user, stop);
+  bool needs_home = !has_variable(request.env, "HOME");
+  spec_.user = find_user(request.user, needs_home, [&](const std::string& path, std::uint64_t max_bytes) {
+    return snapshots_.find_content(layers, RootedPath::clean(path), max_bytes, stop);
+  });
   spec_.argv = request.argv;
   spec_.hostname = request.hostname.empty() ? id.substr(0, 12) : request.hostname;
   spec_.env = request.env;
   if (!has_variable(spec_.env, "HOSTNAME")) spec_.env.push_back("HOSTNAME=" + spec_.hostname);
-  if (!has_variable(spec_.env, "HOME")) spec_.env.push_back("HOME=" + spec_.user.home);
+  if (needs_home) spec_.env.push_back("HOME=" + spec_.user.home);
   spec_.cwd = RootedPath::clean(request.cwd);
   spec_.security = request.security;
   spec_.read_only_root = request.read_only;
@@ -72,24 +50,36 @@ PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, co
   spec_.extra_hosts = request.extra_hosts;
   spec_.limits = request.limits;
   spec_.tty = request.tty;
+  spec_.container = true;
   if (!request.dns.empty()) {
     spec_.resolv_conf.emplace();
     for (const std::string& address : request.dns) *spec_.resolv_conf += "nameserver " + address + "\n";
   }
-  for (const VolumeRequest& volume : request.volumes) add_volume(store, volume);
+  add_volumes(store, request, image);
 }
 
-void PreparedContainer::add_volume(Store& store, const VolumeRequest& volume) {
-  RootedPath target = RootedPath::clean(volume.target);
-  if (volume.kind == VolumeRequest::Kind::tmpfs) {
-    spec_.mounts.push_back(TmpfsMount{target, volume.size_bytes, volume.mode, volume.executable});
-    return;
+// What lies below another one's place comes after it, whatever the order of the flags (Docker).
+void PreparedContainer::add_volumes(Store& store, const RunRequest& request, const SnapshotTree& image) {
+  std::vector<VolumeRequest> volumes = request.volumes;
+  std::ranges::stable_sort(volumes, {},
+                           [](const VolumeRequest& v) { return RootedPath::clean(v.target).components().size(); });
+  for (const VolumeRequest& volume : volumes) {
+    RootedPath target = RootedPath::clean(volume.target);
+    if (volume.kind == VolumeRequest::Kind::tmpfs) {
+      spec_.mounts.push_back(
+          TmpfsMount{target, volume.size_bytes, volume.mode, volume.executable, volume.uid, volume.gid});
+      continue;
+    }
+    sources_.push_back(open_volume(store, volume, image));
+    spec_.mounts.push_back(BindMount{sources_.back().get(), target, volume.read_only, false});
   }
-  if (volume.kind == VolumeRequest::Kind::named)
-    sources_.push_back(store.folder("volumes").make_dirs(volume.source, 0755).fd().duplicate());
-  else
-    sources_.push_back(open_volume_source(volume));
-  spec_.mounts.push_back(BindMount{sources_.back().get(), target, volume.read_only, false});
+}
+
+Fd PreparedContainer::open_volume(Store& store, const VolumeRequest& volume, const SnapshotTree& image) {
+  if (volume.kind == VolumeRequest::Kind::folder) return open_host_volume(volume);
+  if (volume.kind == VolumeRequest::Kind::named) return open_named_volume(store, volume, image);
+  anonymous_.push_back(snapshots_.make_scratch({}));
+  return make_volume(anonymous_.back().open_upper(), "volume", volume, image).fd().duplicate();
 }
 
 }  // namespace imgb

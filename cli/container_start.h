@@ -9,17 +9,13 @@
 #include "core/store/local_image.h"
 #include "core/store/store.h"
 #include "layerfs/snapshot_store.h"
+#include "layerfs/snapshot_tree.h"
 #include "sandbox/launch.h"
 
 namespace imgb {
 
 /// Layers of an image of the store, bottom first.
 std::vector<Layer> layers_of(const LocalImage& image);
-
-/// User and group of a container as the image's passwd and group files tell (nothing is
-/// unpacked for it).
-UserIds find_user(SnapshotStore& snapshots, const std::vector<Layer>& layers, const std::string& user,
-                  std::stop_token stop);
 
 /// Everything a container's process needs while it runs: unpacked layers, an upper folder that is dropped at the end,
 /// volumes. Made by `imgb run` or by the supervisor of a detached container; must outlive what was started with it.
@@ -32,10 +28,12 @@ class PreparedContainer {
   const SnapshotStore& snapshots() const { return snapshots_; }
 
  private:
-  void add_volume(Store& store, const VolumeRequest& volume);
+  void add_volumes(Store& store, const RunRequest& request, const SnapshotTree& image);
+  Fd open_volume(Store& store, const VolumeRequest& volume, const SnapshotTree& image);
 
   SnapshotStore snapshots_;
   std::optional<SnapshotStore::Scratch> scratch_;
+  std::vector<SnapshotStore::Scratch> anonymous_;  ///< Volumes that end with the container.
   std::vector<Fd> sources_;
   StepSpec spec_;
 };

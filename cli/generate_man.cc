@@ -54,8 +54,12 @@ std::string command_section(const std::string& prefix, const Command& command) {
 constexpr std::string_view kEnd = R"(.SH EXIT STATUS
 0 when done, 1 on failure, 2 when the command line is wrong.
 .B imgb run
-exits with the code of the program it ran; 125 when imgb itself failed, 126 when the command cannot be executed, 127 when
-it is not found.
+and
+.B imgb exec
+exit with the code of the program they ran, 128 and the signal's number when a signal ended it; 126 when the command
+cannot be executed, 127 when it is not found. When imgb itself failed
+.B imgb run
+exits with 125. Commands that take several names do what they can for each, and exit with 1 when one failed.
 .SH ENVIRONMENT
 .TP
 .B IMGB_ROOT

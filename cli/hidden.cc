@@ -26,6 +26,7 @@ int run_hidden(std::span<const std::string> words) {
     if (words[0] == kIngestCommand) return ingest_main(words.subspan(1));
     if (words[0] == kDecodeCommand) return decode_main(words.subspan(1));
     if (words[0] == "__supervise" && words.size() == 3) return run_supervisor(words);
+    if (words[0] == "__exec" && words.size() > 2) return run_detached_exec(words);
     if (words[0] == kSettleCommand) return run_settle(words);
     if (words[0] == "__man") return print(render_man_page());
     if (words[0] == "__completion") return print(render_bash_completion());

@@ -6,18 +6,20 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <limits>
 
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/text.h"
 
 namespace imgb {
-namespace {
 
 bool is_address(const std::string& text) {
   in6_addr bytes{};
   return ::inet_pton(AF_INET, text.c_str(), &bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), &bytes) == 1;
 }
+
+namespace {
 
 /// The address that others reach this host at, by which a private network reaches it too: the one that packets to the
 /// outside leave from. Nothing is sent.
@@ -87,6 +89,17 @@ Security parse_security(std::string_view text) {
   if (text.empty() || text == "standard") return Security::standard;
   if (text == "compat") return Security::compat;
   throw_error(ErrorKind::usage, "--security is standard or compat, not {:?}", printable(text));
+}
+
+Nanoseconds parse_moment(std::string_view text, std::string_view flag) {
+  if (auto ago = find_go_duration(text)) return now() - *ago;
+  for (const char* rest : {"", "Z", ":00Z", ":00:00Z", "T00:00:00Z"})
+    if (auto time = find_rfc3339(std::string(text) + rest)) return *time;
+  std::size_t point = text.find('.');
+  constexpr std::uint64_t kMaxSeconds = std::numeric_limits<Nanoseconds>::max() / kNanosecondsPerSecond;
+  auto seconds = find_unsigned(text.substr(0, point));
+  if (seconds && *seconds <= kMaxSeconds) return static_cast<Nanoseconds>(*seconds) * kNanosecondsPerSecond;
+  throw_error(ErrorKind::usage, "{} is a time as 2026-01-31T12:00:00Z or 10m, not {:?}", flag, printable(text));
 }
 
 double parse_cpus(std::string_view text) {

@@ -1,5 +1,6 @@
 #include "cli/run_request.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "cli/files.h"
@@ -69,19 +70,14 @@ Limits limits_of(const RunFlags& flags) {
   return limits;
 }
 
-std::string absolute(std::string_view path, const std::string& current_folder) {
-  return (std::filesystem::path(current_folder) / path).lexically_normal().string();
-}
-
-void check_target(const std::string& target, std::string_view whole) {
-  if (target.empty() || target[0] != '/' || RootedPath::clean(target).is_root())
-    throw_error(ErrorKind::usage, "{:?}: the place inside must be an absolute path and not /", printable(whole));
-}
-
-bool is_volume_name(std::string_view text) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-  return text.size() > 1 && text.find_first_not_of(kAllowed) == std::string_view::npos && text[0] != '.' &&
-         text[0] != '-';
+void add_exposed_ports(const RuntimeConfig& image, std::vector<PortForward>& ports) {
+  for (const std::string& exposed : image.exposed_ports)
+    for (PortForward& port : parse_port_forwards(exposed)) {
+      bool given = std::ranges::any_of(ports, [&](const PortForward& known) {
+        return known.container_port == port.container_port && known.udp == port.udp;
+      });
+      if (!given) ports.push_back(std::move(port));
+    }
 }
 
 }  // namespace
@@ -103,7 +99,8 @@ void RunFlags::describe(Flags& flags) {
   flags.text(network, "network", "NETWORK", "default (private), host or none");
   flags.number(pids, "pids-limit", "NUMBER", "Processes it may have");
   flags.boolean(privileged, "privileged", "All capabilities and devices: no isolation");
-  flags.list(ports, "p,publish", "PORTS", "[ADDRESS:]HOST:CONTAINER[/udp], reachable from outside");
+  flags.list(ports, "p,publish", "PORTS", "[[ADDRESS:]HOST:]CONTAINER[/udp]: a port of the host that leads into it");
+  flags.boolean(publish_all, "P,publish-all", "Publish every port that the image exposes, on free ports of the host");
   flags.boolean(read_only, "read-only", "A root file system that cannot be written");
   flags.text(security, "security", "KIND", "standard (user namespace) or compat (as Docker)");
   flags.list(security_opts, "security-opt", "OPTION", "no-new-privileges");
@@ -114,7 +111,7 @@ void RunFlags::describe(Flags& flags) {
   flags.boolean(tty, "t,tty", "Give it a terminal");
   flags.list(ulimits, "ulimit", "NAME=SOFT[:HARD]", "A resource limit");
   flags.text(user, "u,user", "NAME|UID[:GROUP|GID]", "Run as");
-  flags.list(volumes, "v,volume", "SOURCE:PATH[:ro]", "A folder of the host, or a named volume").completes =
+  flags.list(volumes, "v,volume", "[SOURCE:]PATH[:ro]", "A folder of the host, or a named volume").completes =
       Completes::file;
   flags.text(workdir, "w,workdir", "PATH", "Working folder inside");
 }
@@ -158,87 +155,6 @@ std::vector<std::string> parse_env_file(std::string_view text, std::string_view 
   return env;
 }
 
-VolumeRequest parse_volume(std::string_view text, const std::string& current_folder) {
-  std::vector<std::string_view> parts = split(text, ':');
-  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty())
-    throw_error(ErrorKind::usage, "-v is SOURCE:PATH[:ro], not {:?}", printable(text));
-  VolumeRequest volume;
-  volume.target = parts[1];
-  check_target(volume.target, text);
-  if (is_volume_name(parts[0])) {
-    volume.kind = VolumeRequest::Kind::named;
-    volume.source = parts[0];
-  } else {
-    volume.source = absolute(parts[0], current_folder);
-    volume.make_source = true;
-  }
-  if (parts.size() == 3) {
-    for (std::string_view option : split(parts[2], ',')) {
-      if (option == "ro" || option == "readonly")
-        volume.read_only = true;
-      else if (option != "rw" && option != "z" && option != "Z" && option != "rprivate" && option != "cached" &&
-               option != "delegated" && option != "consistent")
-        throw_error(ErrorKind::usage, "-v {}: unknown option {:?}", printable(text), printable(option));
-    }
-  }
-  return volume;
-}
-
-VolumeRequest parse_mount_flag(std::string_view text, const std::string& current_folder) {
-  VolumeRequest volume;
-  volume.kind = VolumeRequest::Kind::named;
-  bool is_bind = false;
-  for (std::string_view field : split(text, ',')) {
-    std::size_t equals = field.find('=');
-    std::string_view key = field.substr(0, equals);
-    std::string value(equals == std::string_view::npos ? "" : field.substr(equals + 1));
-    if (key == "type" && value == "bind")
-      is_bind = true, volume.kind = VolumeRequest::Kind::folder;
-    else if (key == "type" && value == "tmpfs")
-      volume.kind = VolumeRequest::Kind::tmpfs;
-    else if (key == "type" && value == "volume")
-      volume.kind = VolumeRequest::Kind::named;
-    else if (key == "source" || key == "src")
-      volume.source = value;
-    else if (key == "target" || key == "destination" || key == "dst")
-      volume.target = value;
-    else if (key == "readonly" || key == "ro")
-      volume.read_only = value.empty() || value == "true" || value == "1";
-    else if (key == "tmpfs-size" && find_size_bytes(value))
-      volume.size_bytes = find_size_bytes(value);
-    else if (key == "tmpfs-mode" && find_octal(value))
-      volume.mode = static_cast<std::uint32_t>(*find_octal(value) & 07777);
-    else
-      throw_error(ErrorKind::usage, "--mount {}: {:?} is not understood", printable(text), printable(field));
-  }
-  check_target(volume.target, text);
-  if (is_bind && volume.source.empty()) throw_error(ErrorKind::usage, "--mount {}: src is missing", printable(text));
-  if (is_bind) volume.source = absolute(volume.source, current_folder);
-  if (volume.kind == VolumeRequest::Kind::named && !is_volume_name(volume.source))
-    throw_error(ErrorKind::usage, "--mount {}: {:?} is no name of a volume", printable(text), printable(volume.source));
-  return volume;
-}
-
-VolumeRequest parse_tmpfs_flag(std::string_view text) {
-  VolumeRequest volume;
-  volume.kind = VolumeRequest::Kind::tmpfs;
-  std::size_t colon = text.find(':');
-  volume.target = text.substr(0, colon);
-  check_target(volume.target, text);
-  if (colon == std::string_view::npos) return volume;
-  for (std::string_view option : split(text.substr(colon + 1), ',')) {
-    if (option.starts_with("size=") && find_size_bytes(option.substr(5)))
-      volume.size_bytes = find_size_bytes(option.substr(5));
-    else if (option.starts_with("mode=") && find_octal(option.substr(5)))
-      volume.mode = static_cast<std::uint32_t>(*find_octal(option.substr(5)) & 07777);
-    else if (option == "exec" || option == "noexec")
-      volume.executable = option == "exec";
-    else if (option != "rw" && option != "nosuid" && option != "nodev")
-      throw_error(ErrorKind::usage, "--tmpfs {}: unknown option {:?}", printable(text), printable(option));
-  }
-  return volume;
-}
-
 RunRequest make_run_request(const RunFlags& flags, const std::vector<std::string>& command, const ImageConfig& image,
                             const std::vector<std::string>& environment) {
   RunRequest request;
@@ -267,8 +183,13 @@ RunRequest make_run_request(const RunFlags& flags, const std::vector<std::string
   request.network = parse_network(flags.network);
   for (const std::string& text : flags.ports)
     for (PortForward& port : parse_port_forwards(text)) request.ports.push_back(std::move(port));
+  if (flags.publish_all) add_exposed_ports(image.config, request.ports);
   for (const std::string& text : flags.add_hosts) request.extra_hosts.push_back(resolve_gateway(parse_add_host(text)));
-  request.dns = flags.dns;
+  for (const std::string& address : flags.dns) {
+    if (!is_address(address))
+      throw_error(ErrorKind::usage, "--dns is the address of a name server, not {:?}", printable(address));
+    request.dns.push_back(address);
+  }
   request.limits = limits_of(flags);
   return request;
 }

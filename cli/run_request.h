@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/oci/descriptor.h"
 #include "core/oci/image_config.h"
 #include "sandbox/network.h"
 #include "sandbox/step.h"
@@ -16,21 +17,23 @@ class Flags;
 
 /// One -v or --mount.
 struct VolumeRequest {
-  enum class Kind { folder, named, tmpfs };
+  enum class Kind { folder, named, tmpfs, anonymous };
   Kind kind = Kind::folder;
-  std::string source;  ///< Absolute host path, or the name of a volume.
+  std::string source;  ///< Absolute host path, or the name of a volume; else empty.
   std::string target;
   bool read_only = false, make_source = false;
   std::optional<std::uint64_t> size_bytes;  ///< tmpfs
   std::uint32_t mode = 01777;               ///< tmpfs
   bool executable = false;                  ///< tmpfs
+  std::uint32_t uid = 0, gid = 0;           ///< tmpfs: its owner.
+  bool copy = true;                         ///< A new volume begins with what the image has at `target`.
   friend bool operator==(const VolumeRequest&, const VolumeRequest&) = default;
 };
 
 /// Everything `imgb run` was asked for, with the image's config taken into account: what a supervisor needs to start
 /// the container. Plain data.
 struct RunRequest {
-  std::string manifest_digest;
+  std::optional<Descriptor> image;  ///< Its manifest; known before the container starts.
   std::vector<std::string> argv, env;
   std::string cwd = "/", user, hostname;
   std::vector<VolumeRequest> volumes;
@@ -55,7 +58,7 @@ struct RunFlags {
   std::optional<std::string> entrypoint, workdir, user, hostname, cpus;
   std::string network = "default", security, stop_signal;
   std::optional<std::uint64_t> memory, shm_size, pids, stop_timeout;
-  bool interactive = false, tty = false, read_only = false, privileged = false, init = false;
+  bool interactive = false, tty = false, read_only = false, privileged = false, init = false, publish_all = false;
 };
 
 /// What the flags and the image's config say together. `command` are the words after the image's name;

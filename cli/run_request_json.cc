@@ -27,7 +27,10 @@ Json volumes_json(const std::vector<VolumeRequest>& volumes) {
                     {"make_source", v.make_source},
                     {"size", optional_json(v.size_bytes)},
                     {"mode", v.mode},
-                    {"executable", v.executable}});
+                    {"executable", v.executable},
+                    {"uid", v.uid},
+                    {"gid", v.gid},
+                    {"copy", v.copy}});
   return list;
 }
 
@@ -36,7 +39,7 @@ std::vector<VolumeRequest> volumes_from(const Json& list) {
   for (const Json& v : list)
     volumes.push_back({static_cast<VolumeRequest::Kind>(v.at("kind").get<int>()), v.at("source"), v.at("target"),
                        v.at("read_only"), v.at("make_source"), optional_from<std::uint64_t>(v.at("size")), v.at("mode"),
-                       v.at("executable")});
+                       v.at("executable"), v.at("uid"), v.at("gid"), v.at("copy")});
   return volumes;
 }
 
@@ -60,6 +63,18 @@ Limits limits_from(const Json& json) {
   return limits;
 }
 
+Json manifest_json(const std::optional<Descriptor>& image) {
+  if (!image) return nullptr;
+  return {{"type", image->media_type}, {"digest", image->digest.str()}, {"size", image->size_bytes}};
+}
+
+std::optional<Descriptor> manifest_from(const Json& json) {
+  if (json.is_null()) return std::nullopt;
+  return Descriptor{.media_type = json.at("type"),
+                    .digest = Digest::parse(json.at("digest").get<std::string>()),
+                    .size_bytes = json.at("size")};
+}
+
 Json ports_json(const std::vector<PortForward>& ports) {
   Json list = Json::array();
   for (const PortForward& p : ports) list.push_back({p.host_address, p.host_port, p.container_port, p.udp});
@@ -69,7 +84,7 @@ Json ports_json(const std::vector<PortForward>& ports) {
 }  // namespace
 
 std::string render(const RunRequest& r) {
-  return Json{{"manifest", r.manifest_digest},
+  return Json{{"manifest", manifest_json(r.image)},
               {"argv", r.argv},
               {"env", r.env},
               {"cwd", r.cwd},
@@ -95,7 +110,7 @@ std::string render(const RunRequest& r) {
 RunRequest parse_run_request(std::string_view text) {
   Json json = parse_json(text, 4 << 20, "a container's request");
   RunRequest r;
-  r.manifest_digest = json.at("manifest");
+  r.image = manifest_from(json.at("manifest"));
   r.argv = json.at("argv");
   r.env = json.at("env");
   r.cwd = json.at("cwd");

@@ -156,18 +156,18 @@ class Planner {
   }
 
   void add_network_files() {
-    constexpr MountAttributes kReadOnly = kPlain | MOUNT_ATTR_RDONLY;
+    const MountAttributes attributes = spec_.container ? kPlain : kPlain | MOUNT_ATTR_RDONLY;
     plan_.mounts.push_back(mount_op::File{.target = path("/etc/resolv.conf"),
-                                          .attributes = kReadOnly,
+                                          .attributes = attributes,
                                           .content = spec_.resolv_conf.value_or(host_.resolv_conf)});
     plan_.mounts.push_back(mount_op::File{.target = path("/etc/hosts"),
-                                          .attributes = kReadOnly,
+                                          .attributes = attributes,
                                           .content = hosts_for(spec_.hostname, spec_.extra_hosts)});
   }
 
-  static void check_target(const RootedPath& target) {
+  void check_target(const RootedPath& target) const {
     for (const char* kernel : {"/proc", "/sys"})
-      if (target == path(kernel) || target.is_below(path(kernel)))
+      if (target == path(kernel) || (target.is_below(path(kernel)) && !(spec_.container && kernel[1] == 's')))
         throw_error(ErrorKind::input, "invalid mount target {:?}: {} is the kernel's", printable(target.str()), kernel);
     if (target.is_root() || target == path("/dev"))
       throw_error(ErrorKind::input, "invalid mount target {:?}", printable(target.str()));
@@ -179,8 +179,10 @@ class Planner {
     if (const auto* bind = std::get_if<BindMount>(&mount)) return add_bind(index, *bind);
     if (const auto* tmpfs = std::get_if<TmpfsMount>(&mount)) {
       add_tmpfs(plan_.mounts, tmpfs->target, tmpfs->size_bytes, tmpfs->mode, true);
-      if (tmpfs->executable)
-        std::get<mount_op::FileSystem>(plan_.mounts.back()).attributes &= ~MountAttributes{MOUNT_ATTR_NOEXEC};
+      auto& made = std::get<mount_op::FileSystem>(plan_.mounts.back());
+      if (tmpfs->executable) made.attributes &= ~MountAttributes{MOUNT_ATTR_NOEXEC};
+      if (tmpfs->uid) made.options.emplace_back("uid", std::to_string(tmpfs->uid));
+      if (tmpfs->gid) made.options.emplace_back("gid", std::to_string(tmpfs->gid));
     } else if (const auto* secret = std::get_if<SecretFile>(&mount)) {
       plan_.mounts.push_back(
           mount_op::File{secret->target, secret->mode, secret->uid, secret->gid, kPlain, secret->content});

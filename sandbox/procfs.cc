@@ -48,6 +48,12 @@ void Procfs::write(std::string_view path, std::string_view text) const {
 
 Fd Procfs::open_pid(pid_t pid) const { return open_in(proc_, std::to_string(pid), O_PATH | O_DIRECTORY); }
 
+Fd Procfs::open_root(pid_t pid) const {
+  Fd root(::openat(open_pid(pid).get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));  // a magic link as well
+  if (!root) throw_errno("/proc/{}/root", pid);
+  return root;
+}
+
 Fd Procfs::open_namespace(pid_t pid, std::string_view kind) const {
   // A magic link by nature: reached from the process's own folder, and the kernel makes what it leads to.
   Fd folder = open_in(proc_, fmt::format("{}/ns", pid), O_PATH | O_DIRECTORY);

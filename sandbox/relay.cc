@@ -57,11 +57,12 @@ struct Connection {
   Fd inside, outside;
   Flow out, back;
 
-  short events_inside() const {
-    return static_cast<short>((out.wants_input() ? POLLIN : 0) | (back.has_output() ? POLLOUT : 0));
-  }
-  short events_outside() const {
-    return static_cast<short>((back.wants_input() ? POLLIN : 0) | (out.has_output() ? POLLOUT : 0));
+  pollfd watch_inside() const { return watch(inside, out, back); }
+  pollfd watch_outside() const { return watch(outside, back, out); }
+  /// Without events poll still tells, again and again, that the other end is closed: then there is nothing to watch.
+  static pollfd watch(const Fd& side, const Flow& from, const Flow& to) {
+    auto events = static_cast<short>((from.wants_input() ? POLLIN : 0) | (to.has_output() ? POLLOUT : 0));
+    return {events ? side.get() : -1, events, 0};
   }
   /// False: it is over.
   bool serve(short inside_ready, short outside_ready) {
@@ -104,8 +105,8 @@ struct SocketRelay::State {
       std::vector<pollfd> watched = {{stopped.get(), POLLIN, 0}};
       watched.push_back({connections.size() < kMaxConnections ? listening.get() : -1, POLLIN, 0});
       for (const Connection& one : connections) {
-        watched.push_back({one.inside.get(), one.events_inside(), 0});
-        watched.push_back({one.outside.get(), one.events_outside(), 0});
+        watched.push_back(one.watch_inside());
+        watched.push_back(one.watch_outside());
       }
       if (::poll(watched.data(), watched.size(), -1) < 0) continue;
       if (watched[0].revents) return;

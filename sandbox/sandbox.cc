@@ -113,7 +113,13 @@ Running Sandbox::start(const StepSpec& spec, const StepIo& io) {
 StepResult Sandbox::run(const StepSpec& spec, Sink& output, std::stop_token stop) {
   throw_if_stopped(stop);
   Pipe pipe = make_pipe();
-  auto running = state_->launch(spec, {.out = pipe.write.get(), .err = pipe.write.get()}, State::Next::same_kind);
+  std::unique_ptr<Running::State> running;
+  try {
+    running = state_->launch(spec, {.out = pipe.write.get(), .err = pipe.write.get()}, State::Next::same_kind);
+  } catch (const Error&) {
+    throw_if_stopped(stop);  // a signal that ends the build may have ended what was being set up
+    throw;
+  }
   pipe.write.reset();
   running->wait_for_end(stop, pipe.read.get(), &output, std::nullopt);
   StepResult result = running->result();

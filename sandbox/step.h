@@ -41,6 +41,7 @@ struct TmpfsMount {
   std::optional<std::uint64_t> size_bytes;
   std::uint32_t mode = 01777;
   bool executable = false;  ///< Programs on it may be run.
+  std::uint32_t uid = 0, gid = 0;
 };
 struct SecretFile {  ///< Content on a tmpfs of its own; leaves nothing on disk (V49, V50).
   RootedPath target;
@@ -88,6 +89,9 @@ struct StepSpec {
   std::optional<std::string> resolv_conf;  ///< Unset: made from the host's, as the network mode needs.
   Limits limits;
   bool tty = false;
+  /// `imgb run`: mounts are the user's own wish, so that they may lie over parts of /sys, and /etc/hosts and
+  /// /etc/resolv.conf can be written. No Dockerfile may have that (V29).
+  bool container = false;
 };
 
 /// `imgb exec`: one more process in a running world.

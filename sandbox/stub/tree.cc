@@ -45,6 +45,9 @@ class Rest {
   std::size_t at_ = 0;
 };
 
+/// What a target with an owner is for: the program begins there.
+const char* what(const Owner* keep) { return keep ? "working folder" : "mount target"; }
+
 void drop_last(Text& path) {
   auto slash = path.view().rfind('/');
   path.shorten(slash == std::string_view::npos ? 0 : slash);
@@ -64,11 +67,12 @@ int Tree::find(std::string_view path) const {
   return open_below(root_, relative(text.c_str()), O_PATH, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 }
 
-void Tree::check_kind(int place, Kind kind, std::string_view path) const {
+void Tree::check_kind(int place, Kind kind, std::string_view path, const Owner* keep) const {
   struct stat info {};
   control_->check(::fstat(place, &info), "looking at", path);
   if (S_ISDIR(info.st_mode) == (kind == Kind::folder)) return;
-  control_->fail(Failure::bad_target, kind == Kind::folder ? ENOTDIR : EISDIR, "mount target", path);
+  if (kind == Kind::file) control_->fail(Failure::bad_target, EISDIR, "a file cannot be mounted over", path);
+  control_->fail(Failure::bad_target, ENOTDIR, what(keep), path);
 }
 
 /// Makes one missing component, and undoes what that did to the parent's time.
@@ -102,10 +106,10 @@ int Tree::open_target(std::string_view path, Kind kind, Links links, const Owner
   std::uint64_t resolve = RESOLVE_IN_ROOT | (links == Links::refuse ? RESOLVE_NO_SYMLINKS : 0);
   int place = open_below(root_, relative(whole.c_str()), O_PATH, 0, resolve);
   if (place >= 0) {
-    check_kind(place, kind, path);
+    check_kind(place, kind, path, keep);
     return place;
   }
-  if (errno != ENOENT) control_->fail(Failure::bad_target, errno, "mount target", path);
+  if (errno != ENOENT) control_->fail(Failure::bad_target, errno, what(keep), path);
 
   Rest rest(path);
   Text walked, component;
@@ -129,7 +133,7 @@ int Tree::open_target(std::string_view path, Kind kind, Links links, const Owner
       made << walked.view() << "/" << component.view();
       next = make(here, component.c_str(), made.view(), rest.last() ? kind : Kind::folder, keep);
     }
-    if (next < 0) control_->fail(Failure::bad_target, errno, "mount target", path);
+    if (next < 0) control_->fail(Failure::bad_target, errno, what(keep), path);
     struct stat info {};
     control_->check(::fstat(next, &info), "looking at", path);
     if (S_ISLNK(info.st_mode)) {
@@ -137,7 +141,7 @@ int Tree::open_target(std::string_view path, Kind kind, Links links, const Owner
       ssize_t size = ::readlinkat(next, "", link, sizeof link - 1);
       ::close(next);
       if (links == Links::refuse || size <= 0 || links_left-- == 0)
-        control_->fail(Failure::bad_target, ELOOP, "mount target", path);
+        control_->fail(Failure::bad_target, ELOOP, what(keep), path);
       if (link[0] == '/') {
         walked.shorten(0);
         restart();
@@ -149,7 +153,7 @@ int Tree::open_target(std::string_view path, Kind kind, Links links, const Owner
     here = next;
     walked << "/" << component.view();
   }
-  check_kind(here, kind, path);
+  check_kind(here, kind, path, keep);
   return here;
 }
 

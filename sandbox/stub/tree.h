@@ -26,7 +26,7 @@ class Tree {
 
  private:
   int make(int parent, const char* name, std::string_view path, Kind kind, const Owner* keep) const;
-  void check_kind(int place, Kind kind, std::string_view path) const;
+  void check_kind(int place, Kind kind, std::string_view path, const Owner* keep) const;
   int root_;
   unsigned long root_device_;
   const Control* control_;

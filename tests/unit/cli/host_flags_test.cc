@@ -37,6 +37,17 @@ TEST(Signal, HasNamesAndNumbers) {
   for (const char* bad : {"", "0", "65", "SIGWAT", "RTMIN+99"}) EXPECT_THROW(parse_signal(bad), Error) << bad;
 }
 
+TEST(Moment, IsATimeOrHowLongAgo) {
+  constexpr Nanoseconds kNewYear = 1767225600 * kNanosecondsPerSecond;
+  for (const char* text : {"2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00", "2026-01-01", "2026-01-01T00:00",
+                           "2026-01-01T00:00:00", "1767225600", "1767225600.000000000"})
+    EXPECT_EQ(parse_moment(text, "--since"), kNewYear) << text;
+  Nanoseconds before = now() - 600 * kNanosecondsPerSecond, ago = parse_moment("10m", "--since");
+  EXPECT_TRUE(before <= ago && ago <= now() - 600 * kNanosecondsPerSecond);
+  for (const char* bad : {"", "soon", "99999999999999999999", "2026-13-01"})
+    EXPECT_THROW(parse_moment(bad, "--since"), Error) << bad;
+}
+
 TEST(Cpus, IsAPositiveNumber) {
   EXPECT_DOUBLE_EQ(parse_cpus("1.5"), 1.5);
   for (const char* bad : {"", "0", "-1", "x", "1x", "inf", "nan"}) EXPECT_THROW(parse_cpus(bad), Error) << bad;

@@ -57,8 +57,8 @@ TEST(RunRequest, PathHasADefault) {
 
 TEST(RunRequest, SurvivesItsWayToTheSupervisor) {
   RunFlags flags;
-  flags.volumes = {"/a:/b:ro", "data:/c"};
-  flags.tmpfs = {"/t:size=1m,mode=700"};
+  flags.volumes = {"/a:/b:ro", "data:/c:nocopy", "/d"};
+  flags.tmpfs = {"/t:size=1m,mode=700,uid=5,gid=6"};
   flags.ports = {"8080:80/udp"};
   flags.add_hosts = {"h:1.2.3.4"};
   flags.memory = 5;
@@ -68,9 +68,10 @@ TEST(RunRequest, SurvivesItsWayToTheSupervisor) {
   flags.user = "u:g";
   flags.drop_capabilities = {"ALL"};
   RunRequest request = make_run_request(flags, {"x\xff"}, image_with({}, {}), {});
-  request.manifest_digest = "sha256:abc";
+  request.image = Descriptor{.media_type = "t", .digest = Digest::of("x"), .size_bytes = 5};
   EXPECT_EQ(render(parse_run_request(render(request))), render(request));
   EXPECT_EQ(parse_run_request(render(request)).volumes, request.volumes);
+  EXPECT_EQ(parse_run_request(render(request)).image, request.image);
 }
 
 TEST(Volume, IsAFolderOrAName) {
@@ -82,12 +83,55 @@ TEST(Volume, IsAFolderOrAName) {
     EXPECT_THROW(parse_volume(bad, "/"), Error) << bad;
 }
 
+TEST(Volume, TakesDockersOptions) {
+  EXPECT_EQ(parse_volume("/data", "/").kind, VolumeRequest::Kind::anonymous);
+  EXPECT_TRUE(parse_volume("x1:/y", "/").copy);
+  EXPECT_FALSE(parse_volume("x1:/y:nocopy", "/").copy);
+  EXPECT_TRUE(parse_volume("/x:/y:rprivate,ro,Z", "/").read_only);
+  for (const char* unsupported : {"rslave", "slave", "shared", "rshared"})
+    EXPECT_THROW(parse_volume(std::string("/x:/y:") + unsupported, "/"), Error) << unsupported;
+}
+
+TEST(RunRequest, NameServersAreAddresses) {
+  RunFlags flags;
+  flags.dns = {"10.0.0.1", "fd00::1"};
+  EXPECT_EQ(make_run_request(flags, {"x"}, image_with({}, {}), {}).dns, flags.dns);
+  flags.dns = {"foo"};
+  EXPECT_THROW(make_run_request(flags, {"x"}, image_with({}, {}), {}), Error);
+}
+
+TEST(RunRequest, EveryExposedPortIsPublishedOnce) {
+  ImageConfig image = image_with({}, {});
+  image.config.exposed_ports = {"80/tcp", "53/udp", "90/tcp"};
+  RunFlags flags;
+  flags.publish_all = true;
+  flags.ports = {"8080:80"};
+  auto ports = make_run_request(flags, {"x"}, image, {}).ports;
+  ASSERT_EQ(ports.size(), 3u);
+  EXPECT_EQ(ports[0].host_port, 8080);
+  EXPECT_TRUE(ports[1].udp && ports[1].container_port == 53 && ports[1].host_port == 0);
+  EXPECT_EQ(ports[2].container_port, 90);
+}
+
+TEST(Tmpfs, TakesAnOwner) {
+  VolumeRequest volume = parse_tmpfs_flag("/t:uid=5,gid=6");
+  EXPECT_EQ(volume.uid, 5u);
+  EXPECT_EQ(volume.gid, 6u);
+  for (const char* bad : {"/t:uid=-1", "/t:uid=x", "/t:gid=4294967295"})
+    EXPECT_THROW(parse_tmpfs_flag(bad), Error) << bad;
+}
+
 TEST(Mount, TakesDockersKeys) {
   VolumeRequest bind = parse_mount_flag("type=bind,src=/a,dst=/b,ro", "/");
   EXPECT_EQ(bind.kind, VolumeRequest::Kind::folder);
   EXPECT_TRUE(bind.read_only);
   EXPECT_FALSE(bind.make_source);
   EXPECT_EQ(parse_mount_flag("type=tmpfs,dst=/t,tmpfs-size=2k", "/").size_bytes, 2048u);
+  EXPECT_EQ(parse_mount_flag("dst=/b", "/").kind, VolumeRequest::Kind::anonymous);
+  EXPECT_FALSE(parse_mount_flag("src=data,dst=/b,volume-nocopy", "/").copy);
+  EXPECT_TRUE(parse_mount_flag("src=data,dst=/b,volume-nocopy=false", "/").copy);
+  EXPECT_THROW(parse_mount_flag("type=bind,src=/a,dst=/b,bind-propagation=rshared", "/"), Error);
+  EXPECT_EQ(parse_mount_flag("type=bind,src=/a,dst=/b,bind-propagation=rprivate", "/").source, "/a");
   EXPECT_THROW(parse_mount_flag("type=bind,dst=/b", "/"), Error);
   EXPECT_THROW(parse_mount_flag("type=bind,src=/a,dst=/b,wat=1", "/"), Error);
 }

@@ -1,5 +1,6 @@
 #include "sandbox/plan.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sys/mount.h>
@@ -96,6 +97,29 @@ TEST(Plan, RefusesTargetsThatAreTheKernels) {
   StepSpec spec = simple_step();
   spec.mounts = {TmpfsMount{RootedPath::clean("/process")}, TmpfsMount{RootedPath::clean("/dev/more")}};
   EXPECT_NO_THROW(make_plan(spec, {}));
+}
+
+TEST(Plan, AContainerMayHaveMoreThanAStep) {
+  StepSpec spec = simple_step();
+  EXPECT_TRUE(find_at<mount_op::File>(make_plan(spec, {}), "/etc/hosts")->attributes & MOUNT_ATTR_RDONLY);
+  spec.container = true;
+  spec.mounts = {BindMount{.source_fd = 7, .target = RootedPath::clean("/sys/fs/cgroup")}};
+  SandboxPlan plan = make_plan(spec, {});
+  EXPECT_FALSE(find_at<mount_op::File>(plan, "/etc/hosts")->attributes & MOUNT_ATTR_RDONLY);
+  EXPECT_FALSE(find_at<mount_op::File>(plan, "/etc/resolv.conf")->attributes & MOUNT_ATTR_RDONLY);
+  EXPECT_NE(find_at<mount_op::Attach>(plan, "/sys/fs/cgroup"), nullptr);
+  for (const char* target : {"/", "/proc", "/proc/sys", "/sys", "/dev"}) {
+    spec.mounts = {TmpfsMount{RootedPath::clean(target)}};
+    EXPECT_THROW(make_plan(spec, {}), Error) << target;
+  }
+}
+
+TEST(Plan, ATmpfsHasAnOwner) {
+  StepSpec spec = simple_step();
+  spec.mounts = {TmpfsMount{.target = RootedPath::clean("/t"), .uid = 5, .gid = 6}};
+  SandboxPlan plan = make_plan(spec, {});
+  EXPECT_THAT(find_at<mount_op::FileSystem>(plan, "/t")->options,
+              testing::IsSupersetOf({std::pair<std::string, std::string>{"uid", "5"}, {"gid", "6"}}));
 }
 
 TEST(Plan, RefusesWhatTheKernelWouldCutAtANul) {
