@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <vector>
 
-#include "builder/build_context.h"
+#include "builder/archive_input.h"
 #include "core/base/error.h"
 #include "core/base/task.h"
 #include "core/base/text.h"
 #include "layerfs/decoder.h"
-#include "layerfs/ingest.h"
+#include "layerfs/ingest_process.h"
 #include "layerfs/tree_view.h"
 
 namespace imgb {
@@ -46,19 +46,54 @@ void skip(Source& source, std::uint64_t bytes) {
   throw_error(ErrorKind::input, "the archive has no file {:?}", printable(path));
 }
 
+/// A file without a name, written once: gone with this object, or with the process.
+class Spool {
+ public:
+  explicit Spool(Store& store) : fd_(store.folder("ingest").open_unnamed(O_RDWR, 0600)) {}
+
+  Digest fill(Source& from) {
+    FdSink file(fd_.duplicate(), "the archive");
+    HashingSink hash;
+    TeeSink both(file, hash);
+    copy(from, both);
+    size_bytes_ = hash.size_bytes();
+    return hash.finish();
+  }
+  std::uint64_t size_bytes() const { return size_bytes_; }
+  /// From that offset on. One at a time: they share where they are.
+  FdSource read(std::uint64_t offset = 0) const {
+    if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0) throw_errno("the archive");
+    return FdSource(fd_.duplicate(), "the archive");
+  }
+
+ private:
+  Fd fd_;
+  std::uint64_t size_bytes_ = 0;
+};
+
 class TarFiles : public ArchiveFiles {
  public:
-  TarFiles(Store& store, Layer layer, std::stop_token stop)
-      : store_(store),
-        layer_(std::move(layer)),
-        tree_(TreeView().with(toc_of(store, layer_, stop))),
-        stop_(std::move(stop)) {}
-  ~TarFiles() override {
-    try {
-      store_.blobs().remove(layer_.blob.digest);
-    } catch (const Error&) {
-      // What cannot be removed now is a blob without a name: prune finds it.
+  TarFiles(Store& store, const Fd& archive, std::string_view what, std::stop_token stop)
+      : spool_(store), stop_(std::move(stop)) {
+    FdSource bytes(archive.duplicate(), std::string(what));
+    Digest digest = spool_.fill(bytes);
+    FdSource start = spool_.read();
+    auto kind = find_archive_kind(start, {});
+    if (!kind) throw_error(ErrorKind::input, "{} is no tar archive", printable(what));
+    if (!kind->layer_form) {
+      Spool tar(store);
+      FdSource compressed = spool_.read();
+      digest = tar.fill(*decode_confined(compressed));
+      spool_ = std::move(tar);
     }
+    plain_ = kind->compression == Compression::none;
+    Descriptor blob{std::string(oci_layer_type(kind->compression)), digest, spool_.size_bytes()};
+    auto stream = [this](const Descriptor&, Sink& into) {
+      FdSource all = spool_.read();
+      copy(all, into);
+    };
+    tree_ =
+        TreeView().with(std::make_shared<const Toc>(run_ingest(blob, std::nullopt, stream, {}, nullptr, stop_).toc));
   }
 
   bool has(std::string_view path) override { return find(path).has_value(); }
@@ -66,7 +101,12 @@ class TarFiles : public ArchiveFiles {
   std::optional<std::string> find_text(std::string_view path, std::uint64_t max_bytes) override {
     auto node = find(path);
     if (!node) return std::nullopt;
-    return read_from_layer(store_, layer_, *node, max_bytes);
+    if (node->meta.size_bytes > max_bytes) {
+      throw_error(ErrorKind::input, "{} is longer than {} bytes", printable(path), max_bytes);
+    }
+    StringSink text;
+    read_in_order({{*node, std::string(path)}}, [&](const auto&, Source& content, auto) { copy(content, text); });
+    return text.take();
   }
 
   void read_all(const std::set<std::string>& paths, const Take& take) override {
@@ -90,33 +130,31 @@ class TarFiles : public ArchiveFiles {
 
   // Two names of one file (a hard link or a symlink to a layer) read the same bytes twice: the stream begins anew.
   void read_in_order(const std::vector<std::pair<TreeView::Node, std::string>>& wanted, const Take& take) const {
-    bool plain = compression_of_layer(layer_.blob.media_type).value_or(Compression::none) == Compression::none;
-    std::unique_ptr<FdSource> file;
+    std::optional<FdSource> file;
     std::unique_ptr<Source> stream;
     std::uint64_t at = 0;
     for (const auto& [node, path] : wanted) {
       throw_if_stopped(stop_);
-      bool begin = !file || node.data_offset < at;
-      if (begin) {
-        file = std::make_unique<FdSource>(store_.blobs().open_file(layer_.blob.digest), "the archive");
-        if (!plain) stream = decode_confined(*file);
-        at = 0;
-      }
-      if (plain) {
-        if (::lseek(file->fd().get(), static_cast<off_t>(node.data_offset), SEEK_SET) < 0) throw_errno("the archive");
+      if (plain_) {
+        file.emplace(spool_.read(node.data_offset));
       } else {
+        if (!stream || node.data_offset < at) {
+          stream.reset();  // it reads from the file until it is gone
+          file.emplace(spool_.read());
+          stream = decode_confined(*file);
+          at = 0;
+        }
         skip(*stream, node.data_offset - at);
       }
-      Source& from = plain ? static_cast<Source&>(*file) : *stream;
-      PartSource part(from, node.meta.size_bytes);
+      PartSource part(plain_ ? static_cast<Source&>(*file) : *stream, node.meta.size_bytes);
       take(path, part, node.meta.size_bytes);
       at = node.data_offset + node.meta.size_bytes;
       skip(part, part.left());
     }
   }
 
-  Store& store_;
-  Layer layer_;
+  Spool spool_;
+  bool plain_ = true;
   TreeView tree_;
   std::stop_token stop_;
 };
@@ -151,8 +189,7 @@ class FolderFiles : public ArchiveFiles {
 
 std::unique_ptr<ArchiveFiles> open_archive_files(Store& store, const Fd& archive, std::string_view what,
                                                  std::stop_token stop) {
-  Layer layer = open_archive_context(store, archive, what, stop).layer;
-  return std::make_unique<TarFiles>(store, std::move(layer), std::move(stop));
+  return std::make_unique<TarFiles>(store, archive, what, std::move(stop));
 }
 
 std::unique_ptr<ArchiveFiles> open_folder_files(const Dir& folder) { return std::make_unique<FolderFiles>(folder); }

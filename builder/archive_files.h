@@ -28,7 +28,7 @@ class ArchiveFiles {
   virtual void read_all(const std::set<std::string>& paths, const Take& take) = 0;
 };
 
-/// Of a tar. It is kept as a blob while this lives.
+/// Of a tar, plain or compressed. Its bytes are kept in a file without a name while this lives.
 std::unique_ptr<ArchiveFiles> open_archive_files(Store& store, const Fd& archive, std::string_view what,
                                                  std::stop_token stop);
 /// Of a folder.

@@ -74,29 +74,31 @@ bool looks_like_archive(std::string_view start) {
          (start.size() >= kTarBlockBytes && is_tar_header(start.substr(0, kTarBlockBytes)));
 }
 
-std::optional<FoundArchive> find_archive(Store& store, const std::function<std::unique_ptr<Source>()>& open,
-                                         const IngestLimits& limits, std::stop_token stop) {
-  auto writer = store.blobs().create();
-  auto raw = open();
-  HashingSource hashed(*raw);
-  RewoundSource start(hashed);
+std::optional<ArchiveKind> find_archive_kind(Source& file, const IngestLimits& limits) {
+  RewoundSource start(file);
   Compression compression = sniff_compression(as_bytes(start.start()));
-  // xz and bzip2 are no compressions of a layer: such an archive becomes a plain tar on the way in.
-  bool as_it_is = compression != Compression::none || !is_compressed(as_bytes(start.start()));
+  bool layer_form = compression != Compression::none || !is_compressed(as_bytes(start.start()));
   auto tar = decode_confined(start, limits.max_layer_bytes);
   Block block;
   if (!begins_with_tar(*tar, block)) return std::nullopt;
+  return ArchiveKind{compression, layer_form};
+}
+
+std::optional<FoundArchive> find_archive(Store& store, const std::function<std::unique_ptr<Source>()>& open,
+                                         const IngestLimits& limits, std::stop_token stop) {
+  auto kind = find_archive_kind(*open(), limits);
+  if (!kind) return std::nullopt;
+  auto writer = store.blobs().create();
   std::optional<Digest> content;
-  if (as_it_is) {
-    tar.reset();
-    raw = open();
+  auto raw = open();
+  if (kind->layer_form) {
     copy(*raw, *writer);
   } else {
-    writer->write(block);
-    copy(*tar, *writer);
+    HashingSource hashed(*raw);
+    copy(*decode_confined(hashed, limits.max_layer_bytes), *writer);
     content = hashed.finish();
   }
-  Descriptor blob = writer->commit(std::string(oci_layer_type(compression)));
+  Descriptor blob = writer->commit(std::string(oci_layer_type(kind->compression)));
   Layer layer = scan_layer(store, blob, std::nullopt, stream_from(store.blobs()), limits, std::move(stop));
   return FoundArchive{std::move(layer), content.value_or(blob.digest)};
 }

@@ -21,6 +21,13 @@ struct FoundArchive {
   Digest content;  ///< Of the file, as it was read.
 };
 
+struct ArchiveKind {
+  Compression compression;
+  bool layer_form;  ///< A layer may hold these bytes as they are; else the tar that is in them (xz, bzip2).
+};
+/// nullopt: no archive. Hostile bytes: they are read in a confined child. Reads no further than it has to.
+std::optional<ArchiveKind> find_archive_kind(Source& file, const IngestLimits& limits);
+
 /// The archive that a file is, as a layer of the store (dockerfile.md 3.3 "ADD local archive"); nullopt when it is
 /// none: what counts is the content (tar, plain or compressed with gzip, bzip2, xz or zstd), never the name. `open`
 /// gives the bytes from the start; what it gave before is then used no more. The bytes are hostile: they are read in

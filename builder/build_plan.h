@@ -110,7 +110,6 @@ struct BuildPlan {
   std::size_t target = 0;
   std::optional<std::int64_t> source_date_epoch;  ///< Seconds.
   std::vector<std::string> warnings;
-  std::vector<std::string> notes;  ///< Short names of what counts for every step's key, e.g. the platform.
 };
 
 /// The inputs a step reads besides the stage's own file system.

@@ -11,7 +11,8 @@ namespace imgb {
 
 /// Every name below ROOT/cache-mounts is made and read here:
 ///
-///   <id>                 a cache of RUN --mount=type=cache: the SHA-256 of its id
+///   <id>                 a cache of RUN --mount=type=cache: the SHA-256 of its id, and of `from`, owner and mode where
+///                        they are given
 ///   <id>.<number>        further ones of a cache with sharing=private that several steps want at once
 ///   <id>.new-<random>    one being made, renamed when it is complete
 ///   <id>.lock            held by the steps that use <id>: shared, or exclusive for sharing=locked

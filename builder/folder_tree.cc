@@ -42,7 +42,7 @@ TreeView::Node FolderTree::node_of(const Dir& parent, std::string_view name, Roo
     node.meta.rdev = stat.rdev;
   } else if (stat.type == FileType::regular) {
     node.meta.size_bytes = stat.size_bytes;
-    if (stat.link_count > 1) node.link_group = stat.inode;
+    if (stat.link_count > 1) node.link_group = groups_->of(stat);
     auto known = known_.find(stat);
     if (known) node.content = known->content;
     if (!known || known->has_xattrs) node.meta.xattrs = kept_xattrs(parent.xattrs(name));

@@ -1,12 +1,30 @@
 #pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "builder/copy_tree.h"
 #include "builder/stat_cache.h"
 #include "core/base/dir.h"
+#include "core/base/task.h"
 
 namespace imgb {
+
+/// Numbers from 1 for the files of a folder that have several names: inodes count for their device alone. Threads: may
+/// be called at once.
+class LinkGroups {
+ public:
+  std::uint64_t of(const FileStat& file) {
+    return numbers_.with(
+        [&](auto& all) { return all.try_emplace(std::pair(file.device, file.inode), all.size() + 1).first->second; });
+  }
+
+ private:
+  Guarded<std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t>> numbers_;
+};
 
 /// A folder of the host as a build context: read by folder fd only, one walk per selection, no file is opened for what
 /// the stat cache knows. Owners become 0:0; of extended attributes only those that layers carry are seen.
@@ -38,6 +56,7 @@ class FolderTree : public CopyTree {
 
   const Dir& dir_;
   StatCache& known_;
+  std::shared_ptr<LinkGroups> groups_ = std::make_shared<LinkGroups>();
 };
 
 }  // namespace imgb

@@ -21,10 +21,4 @@ bool has_wildcard(std::string_view text) {
   return false;
 }
 
-std::optional<bool> match_deep_path(std::string_view pattern, std::string_view path) {
-  auto compiled = PathPattern::compile(pattern, DoubleStar::any_depth);
-  if (!compiled) return std::nullopt;
-  return compiled->matches(path);
-}
-
 }  // namespace imgb

@@ -11,7 +11,4 @@ std::optional<bool> match_path(std::string_view pattern, std::string_view path);
 /// True when COPY treats `text` as a pattern: an unescaped * ? or [.
 bool has_wildcard(std::string_view text);
 
-/// As match_path, but a "**" component matches any number of components, none included: COPY --parents.
-std::optional<bool> match_deep_path(std::string_view pattern, std::string_view path);
-
 }  // namespace imgb

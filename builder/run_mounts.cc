@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 
-#include <cerrno>
-
 #include "builder/bind_source.h"
 #include "builder/cache_mounts.h"
 #include "builder/root_folder.h"
@@ -21,6 +19,12 @@ const FileSystem kNothing;
 const FileSystem& files_of(const std::map<InputId, FileSystem>& inputs, InputId id) {
   auto at = inputs.find(id);
   return at == inputs.end() ? kNothing : at->second;
+}
+
+/// Of a cache that is not as most are; "" for one that is.
+std::string owner_text(const run_mount::Cache& cache) {
+  std::uint32_t uid = cache.uid.value_or(0), gid = cache.gid.value_or(0), mode = cache.mode.value_or(0755);
+  return uid == 0 && gid == 0 && mode == 0755 ? "" : fmt::format(" {}:{} {:04o}", uid, gid, mode);
 }
 
 class KeyOfMounts {
@@ -42,7 +46,11 @@ class KeyOfMounts {
     source.add_to(key_, name_);
   }
   void handle(const run_mount::Cache& cache, const PlannedMount& mount) {
-    key_.add(name_, fmt::format("cache {}{}", mount.target.str(), cache.read_only ? " ro" : ""));
+    key_.add(name_, fmt::format("cache {}{}{}", mount.target.str(), cache.read_only ? " ro" : "", owner_text(cache)));
+    if (!mount.input) return;
+    BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
+                      RootedPath::clean(cache.source), services_, activity_, stop_);
+    source.add_to(key_, name_);
   }
   void handle(const run_mount::Tmpfs& tmpfs, const PlannedMount& mount) {
     key_.add(name_, fmt::format("tmpfs {} {}", mount.target.str(), tmpfs.size_bytes));
@@ -71,6 +79,29 @@ class Opener {
          const std::stop_token& stop)
       : inputs_(inputs), services_(services), activity_(activity), stop_(stop) {}
 
+  /// Before anything is opened, each cache once and all in one order: steps that want the same ones never wait for each
+  /// other in a circle, and none waits for itself.
+  void lock_caches(const std::vector<PlannedMount>& mounts) {
+    struct Wanted {
+      CacheSharing sharing;
+      std::string id;  ///< As written.
+      std::vector<const PlannedMount*> by;
+    };
+    std::map<std::string, Wanted> wanted;
+    for (const PlannedMount& mount : mounts) {
+      const auto* cache = std::get_if<run_mount::Cache>(&mount.mount);
+      if (!cache) continue;
+      Wanted& one = wanted.try_emplace(cache_id(*cache, mount), Wanted{cache->sharing, cache->id, {}}).first->second;
+      if (strictness(cache->sharing) > strictness(one.sharing)) one.sharing = cache->sharing;
+      one.by.push_back(&mount);
+    }
+    Dir caches = services_.tools.store.folder(cache_mounts::kFolder);
+    for (const auto& [id, one] : wanted) {
+      std::string name = take_cache(caches, id, one.sharing, one.id);
+      for (const PlannedMount* mount : one.by) cache_names_.emplace(mount, name);
+    }
+  }
+
   void open(const PlannedMount& mount) {
     std::visit([&](const auto& m) { handle(m, mount); }, mount.mount);
   }
@@ -89,7 +120,7 @@ class Opener {
 
   void handle(const run_mount::Cache& cache, const PlannedMount& mount) {
     Dir caches = services_.tools.store.folder(cache_mounts::kFolder);
-    std::string name = take_cache(caches, Digest::of(cache.id).hex(), cache.sharing);
+    const std::string& name = cache_names_.at(&mount);
     if (!caches.find_stat(name)) make_cache(caches, name, cache, mount);
     Dir folder = caches.open_dir(name);
     std::string source = cache.from.empty() ? cache.source : "";  // with `from`, source says what it starts with
@@ -99,13 +130,37 @@ class Opener {
         BindMount{.source_fd = out_.held.back().get(), .target = mount.target, .read_only = cache.read_only});
   }
 
+  static int strictness(CacheSharing sharing) {
+    return sharing == CacheSharing::shared ? 0 : sharing == CacheSharing::private_ ? 1 : 2;
+  }
+
+  /// As in BuildKit a cache is known by its id and by what it starts as: what `from` shows, its owner and its mode.
+  std::string cache_id(const run_mount::Cache& cache, const PlannedMount& mount) {
+    std::string owner = owner_text(cache);
+    if (!mount.input && owner.empty()) return Digest::of(cache.id).hex();
+    Ingredients all;
+    all.add("id", cache.id);
+    all.add("owner", owner);
+    if (mount.input) {
+      BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
+                        RootedPath::clean(cache.source), services_, activity_, stop_);
+      source.add_to(all, "from");
+    }
+    return all.key().hex();
+  }
+
   /// The folder's name, locked as its sharing asks: shared by all, one at a time, or one for each.
-  std::string take_cache(const Dir& caches, const std::string& id, CacheSharing sharing) {
+  std::string take_cache(const Dir& caches, const std::string& id, CacheSharing sharing, std::string_view shown) {
     if (sharing != CacheSharing::private_) {
-      bool alone = sharing == CacheSharing::locked;
-      out_.locks.push_back(take_lock(caches, cache_mounts::lock_name(id),
-                                     alone ? FileLock::Mode::exclusive : FileLock::Mode::shared, stop_));
-      caches.set_mtime(cache_mounts::lock_name(id), services_.request.now);
+      auto mode = sharing == CacheSharing::locked ? FileLock::Mode::exclusive : FileLock::Mode::shared;
+      std::string lock_name = cache_mounts::lock_name(id);
+      auto lock = FileLock::try_take(caches, lock_name, mode);
+      if (!lock) {
+        activity_.note(fmt::format("waiting for the cache {}, which another step uses", printable(shown)));
+        lock = take_lock(caches, lock_name, mode, stop_);
+      }
+      out_.locks.push_back(std::move(*lock));
+      caches.set_mtime(lock_name, services_.request.now);
       return id;
     }
     for (int i = 0;; ++i) {
@@ -123,26 +178,27 @@ class Opener {
                   const PlannedMount& mount) {
     std::string aside = cache_mounts::new_name(name);
     caches.make_dir(aside, 0700);
-    if (mount.input) {
-      const FileSystem& files = files_of(inputs_, *mount.input);
-      TreeInput input(services_, services_.plan.inputs.at(*mount.input), files, activity_, stop_);
-      CopyItem item = select_subtree(input.tree(), RootedPath::clean(cache.source), stop_);
-      std::vector<const TreeView::Node*> wanted;
-      for (const TreeView::Node& node : item.nodes) {
-        if (node.meta.type == FileType::regular) wanted.push_back(&node);
-      }
-      input.prepare(wanted);
-      write_tree(
-          item, [&](const TreeView::Node& node) { return input.open(node); }, caches.open_dir(aside));
-    }
-    caches.set_owner(aside, cache.uid.value_or(0), cache.gid.value_or(0));
-    caches.set_mode(aside, cache.mode.value_or(0755));
     try {
+      if (mount.input) fill_cache(caches.open_dir(aside), cache, *mount.input);
+      caches.set_owner(aside, cache.uid.value_or(0), cache.gid.value_or(0));
+      caches.set_mode(aside, cache.mode.value_or(0755));
       caches.rename(aside, caches, name, Dir::Rename::no_replace);
-    } catch (const SystemError& e) {
+    } catch (const std::exception&) {
       caches.remove_tree(aside);
-      if (e.errno_value() != EEXIST) throw;
+      if (!caches.find_stat(name)) throw;  // else the other step was faster
     }
+  }
+
+  void fill_cache(const Dir& into, const run_mount::Cache& cache, InputId from) {
+    TreeInput input(services_, services_.plan.inputs.at(from), files_of(inputs_, from), activity_, stop_);
+    CopyItem item = select_subtree(input.tree(), RootedPath::clean(cache.source), stop_);
+    std::vector<const TreeView::Node*> wanted;
+    for (const TreeView::Node& node : item.nodes) {
+      if (node.meta.type == FileType::regular) wanted.push_back(&node);
+    }
+    input.prepare(wanted);
+    write_tree(
+        item, [&](const TreeView::Node& node) { return input.open(node); }, into);
   }
 
   void handle(const run_mount::Tmpfs& tmpfs, const PlannedMount& mount) {
@@ -185,6 +241,7 @@ class Opener {
   Activity& activity_;
   const std::stop_token& stop_;
   OpenMounts out_;
+  std::map<const PlannedMount*, std::string> cache_names_;
   bool has_agent_ = false;
 };
 
@@ -199,6 +256,7 @@ void add_mounts(Ingredients& key, const RunStep& run, const std::map<InputId, Fi
 OpenMounts open_mounts(const RunStep& run, const std::map<InputId, FileSystem>& inputs, StepServices& services,
                        Activity& activity, const std::stop_token& stop) {
   Opener opener(inputs, services, activity, stop);
+  opener.lock_caches(run.mounts);
   for (const PlannedMount& mount : run.mounts) opener.open(mount);
   return opener.take();
 }

@@ -23,7 +23,8 @@ struct OpenMounts {
 void add_mounts(Ingredients& key, const RunStep& run, const std::map<InputId, FileSystem>& inputs,
                 StepServices& services, Activity& activity, const std::stop_token& stop);
 
-/// Makes the mounts ready. Waits for the lock of a `locked` cache. Error(input) `secret X: not found` and the like.
+/// Makes the mounts ready. Waits for the lock of a `locked` cache, with a note of the activity. Error(input) `secret X:
+/// not found` and the like.
 OpenMounts open_mounts(const RunStep& run, const std::map<InputId, FileSystem>& inputs, StepServices& services,
                        Activity& activity, const std::stop_token& stop);
 

@@ -121,14 +121,31 @@ class RunRun {
     StepSpec spec = make_spec(mounts, std::move(lower), scratch);
     LogSink log(activity_);
     StepResult result = services_.tools.runner.run(spec, log, stop_);
-    if (!result.status.ok()) fail(spec, result, log.tail());
+    if (!result.status.ok()) {
+      RunFailed failed = failure(result, log.tail());
+      failed_ = World{std::move(scratch), std::move(mounts), std::move(spec)};
+      throw failed;
+    }
     SnapshotStore::CommitOptions options{services_.layer_options(), leave_out(spec, result)};
     Layer layer = snapshots.commit(scratch, below_.layers, options, stop_);
     snapshots.adopt(std::move(scratch), below_.layers, layer, stop_);
     return layer;
   }
 
+  /// Lets the user look into the world of the command that failed. Not while other builds wait for this step.
+  void report(const RunFailed& failed) {
+    if (failed_) services_.report_failure(failed_->spec, failed);
+    failed_.reset();
+  }
+
  private:
+  /// What a command saw, as it left it.
+  struct World {
+    SnapshotStore::Scratch scratch;
+    OpenMounts mounts;
+    StepSpec spec;
+  };
+
   std::string platform_text() const {
     return services_.request.platform ? services_.request.platform->str() : Platform::host().str();
   }
@@ -181,15 +198,14 @@ class RunRun {
     return paths;
   }
 
-  [[noreturn]] void fail(const StepSpec& spec, const StepResult& result, std::string tail) {
+  RunFailed failure(const StepResult& result, std::string tail) const {
     std::string command = join(run_.argv, " ");
     std::string why =
         result.out_of_memory ? "killed (out of memory)" : fmt::format("exit code: {}", result.status.shell_code());
     RunFailed failed(fmt::format("process {} did not complete successfully: {}", go_quote(command), why),
                      services_.source, step_.lines, step_.label, std::move(tail), result.status);
     if (result.out_of_memory) failed.set_hint("give it more with --memory");
-    services_.report_failure(spec, failed);
-    throw failed;
+    return failed;
   }
 
   const BuildStep& step_;
@@ -200,6 +216,7 @@ class RunRun {
   Activity& activity_;
   std::stop_token stop_;
   std::optional<ScriptFile> script_;
+  std::optional<World> failed_;
 };
 
 }  // namespace
@@ -215,8 +232,13 @@ StepOutcome run_run(const BuildStep& step, const FileSystem& below, const std::m
     record.put(key, made);
     return made;
   };
-  if (step.no_cache) return services.once(key.key(), make);
-  return services.once_in_store(key.key(), make, stop);
+  try {
+    if (step.no_cache) return services.once(key.key(), make);
+    return services.once_in_store(key.key(), make, activity, stop);
+  } catch (const RunFailed& failed) {
+    run.report(failed);
+    throw;
+  }
 }
 
 }  // namespace imgb

@@ -162,11 +162,11 @@ StepOutcome StepServices::once(const Digest& key, const std::function<MadeLayer(
   }
 }
 
-StepOutcome StepServices::once_in_store(const Digest& key, const std::function<MadeLayer()>& make,
+StepOutcome StepServices::once_in_store(const Digest& key, const std::function<MadeLayer()>& make, Activity& activity,
                                         const std::stop_token& stop) {
   bool found = false;
   StepOutcome outcome = once(key, [&] {
-    StepTurn turn(tools.store, key, stop);
+    StepTurn turn(tools.store, key, activity, stop);
     auto theirs = cache.find(key);
     found = theirs.has_value();
     return found ? *theirs : make();

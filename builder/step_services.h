@@ -87,7 +87,8 @@ class StepServices {
   StepOutcome once(const Digest& key, const std::function<MadeLayer()>& make);
   /// Also when another process makes it: then takes what that one put into the cache, or makes it after all when it
   /// failed or died.
-  StepOutcome once_in_store(const Digest& key, const std::function<MadeLayer()>& make, const std::stop_token& stop);
+  StepOutcome once_in_store(const Digest& key, const std::function<MadeLayer()>& make, Activity& activity,
+                            const std::stop_token& stop);
   /// Lets the caller of the build look into the world of a failed RUN; for the first failure only.
   void report_failure(const StepSpec& spec, const Error& failure);
 

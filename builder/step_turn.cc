@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/task.h"
@@ -31,11 +32,14 @@ bool is_named(const Dir& folder, std::string_view name, const Fd& file) {
 
 }  // namespace
 
-StepTurn::StepTurn(Store& store, const Digest& key, const std::stop_token& stop)
+StepTurn::StepTurn(Store& store, const Digest& key, Activity& activity, const std::stop_token& stop)
     : folder_(store.folder(layout::kIngest)), name_("step-" + key.hex()) {
-  for (;;) {
+  for (bool told = false;;) {
     file_ = folder_.open_file(name_, O_RDWR | O_CREAT, 0600);
-    while (!try_lock(file_)) wait_a_moment(stop);
+    while (!try_lock(file_)) {
+      if (!std::exchange(told, true)) activity.note("waiting for another build, which runs this step");
+      wait_a_moment(stop);
+    }
     // Its holder may have ended, and removed it, while we waited.
     if (is_named(folder_, name_, file_)) return;
   }

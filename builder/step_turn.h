@@ -3,6 +3,7 @@
 
 #include "core/base/digest.h"
 #include "core/base/fd.h"
+#include "core/base/progress.h"
 #include "core/store/store.h"
 
 namespace imgb {
@@ -11,8 +12,8 @@ namespace imgb {
 /// result. A file in ingest/ named by the step's key, flocked; gone with its holder, dead or alive.
 class StepTurn {
  public:
-  /// Waits. Error(cancelled) when `stop` comes.
-  StepTurn(Store& store, const Digest& key, const std::stop_token& stop);
+  /// Waits, with a note of the activity. Error(cancelled) when `stop` comes.
+  StepTurn(Store& store, const Digest& key, Activity& activity, const std::stop_token& stop);
   StepTurn(const StepTurn&) = delete;
   ~StepTurn();
 

@@ -33,6 +33,26 @@ cat "$work/piped.tar" | load_into_new_store
 gzip -k "$work/docker.tar"
 load_into_new_store -i "$work/docker.tar.gz"
 
+xz -k "$work/docker.tar"
+load_into_new_store -i "$work/docker.tar.xz"
+
+# What is no image archive may be a layer that an image has: it stays. Two may load one archive at once.
+mkdir "$work/files"
+echo x >"$work/files/f"
+tar -cf "$work/files.tar" -C "$work/files" f
+imgb import "$work/files.tar" imported:1 >/dev/null
+exits_with 1 imgb load -i "$work/files.tar"
+contains "$(cat "$work/err")" "this is no image archive"
+imgb fsck >/dev/null || fail "a load that failed took an image's layer"
+rm -rf "$work/new"
+for each in 1 2 3 4; do
+  imgb --root "$work/new" load -q -i "$work/docker.tar.gz" >"$work/load.$each" 2>&1 &
+  loads[each]=$!
+done
+for each in 1 2 3 4; do
+  wait "${loads[each]}" || fail "load $each of 4 at once: $(cat "$work/load.$each")"
+done
+
 # The form of Docker before version 25: one folder per layer, layers uncompressed, paths in manifest.json.
 skopeo copy -q "oci:$work/oci" "docker-archive:$work/old.tar:old:1"
 load_into_new_store -i "$work/old.tar"

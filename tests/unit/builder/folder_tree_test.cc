@@ -72,5 +72,20 @@ TEST_F(FolderTreeTest, AFileThatChangesWhileItIsReadIsAnError) {
   EXPECT_THROW(tree.check_unchanged(node, file), Error);
 }
 
+TEST(LinkGroups, InodeCountsForItsDeviceAlone) {
+  LinkGroups groups;
+  auto file = [](std::uint64_t device, std::uint64_t inode) {
+    FileStat stat{};
+    stat.device = device;
+    stat.inode = inode;
+    return stat;
+  };
+  std::uint64_t one = groups.of(file(1, 2));
+  EXPECT_NE(one, 0u) << "0 is no group";
+  EXPECT_EQ(groups.of(file(1, 2)), one);
+  EXPECT_NE(groups.of(file(2, 2)), one);
+  EXPECT_NE(groups.of(file(1, 3)), one);
+}
+
 }  // namespace
 }  // namespace imgb

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "builder/path_pattern.h"
+
 #include <chrono>
 #include <string>
 
@@ -71,6 +73,12 @@ TEST(Glob, MatchesAsGosFilepathMatch) {
       {"*.t?r.[gx]z", "a.b.tar.gz", true},
   };
   for (const Case& c : cases) EXPECT_EQ(match_path(c.pattern, c.path), c.expected) << c.pattern << " " << c.path;
+}
+
+std::optional<bool> match_deep_path(std::string_view pattern, std::string_view path) {
+  auto compiled = PathPattern::compile(pattern, DoubleStar::any_depth);
+  if (!compiled) return std::nullopt;
+  return compiled->matches(path);
 }
 
 TEST(Glob, DoubleStarsReachAnyDepth) {
