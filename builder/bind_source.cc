@@ -107,7 +107,7 @@ Fd BindSource::open_copy() {
       writer.add(std::move(out), bytes.get());
       input_.close(*entry.source, path);
     }
-    made = MadeLayer{writer.finish(), services_.request.now};
+    made = MadeLayer{writer.finish(), services_.request.now, {}};
     services_.cache.put(key.key(), *made);
   }
   FileSystem copy = FileSystem{}.with(*made);

@@ -88,7 +88,8 @@ class CopyRun {
     if (written.unpacked) {
       services_.tools.snapshots.adopt(*std::move(written.unpacked), below_.layers, written.layer);
     }
-    MadeLayer made{std::move(written.layer), services_.request.now};
+    MadeUpon upon = copy_.link ? MadeUpon{} : MadeUpon{false, below_.chain};
+    MadeLayer made{std::move(written.layer), services_.request.now, std::move(upon)};
     record_.put(key, made);
     return made;
   }
@@ -305,7 +306,7 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   LayerWriter writer(services.tools.store, services.layer_options(), stop);
   auto unpacked = unpack_beside(step, below, writer, services.tools.snapshots);
   for (auto& [path, entry] : planner.take()) writer.add({.path = path, .meta = entry.meta});
-  MadeLayer made{writer.finish(), services.request.now};
+  MadeLayer made{writer.finish(), services.request.now, {false, below.chain}};
   if (unpacked) services.tools.snapshots.adopt(*std::move(unpacked), below.layers, made.layer);
   record.put(key, made);
   return {std::move(made), false};

@@ -8,7 +8,7 @@ namespace imgb {
 std::vector<CachedStep> list_cached_steps(Store& store) {
   std::vector<CachedStep> steps;
   store.cache().for_each(CacheTable::step, [&](const CacheDb::Row& row) {
-    if (auto made = find_layer_record(row.value)) steps.push_back({row.key, made->layer, row.last_used});
+    if (auto made = find_layer_record(row.value)) steps.push_back({row.key, made->layer, row.last_used, made->upon});
   });
   return steps;
 }
@@ -39,20 +39,37 @@ void Needs::add_stacks(const BlobStore& blobs, const Descriptor& image) {
 void Needs::add_step(const CachedStep& step) {
   roots.push_back(step.layer.blob);
   layers.insert(step.layer.diff_id);
-  of_steps_.insert(step.layer.diff_id);
+  (step.upon.any ? upon_any_ : upon_[step.upon.chain]).insert(step.layer.diff_id);
 }
 
-void Needs::add_stacks_of_steps(const std::set<ChainId>& unpacked) {
-  std::vector<std::optional<ChainId>> below = {std::nullopt};
-  below.insert(below.end(), chains.begin(), chains.end());
-  while (!below.empty()) {
+/// Moves from `unpacked` to the chains what the steps make upon `below`, and upon that.
+void Needs::take_stacks(std::vector<std::optional<ChainId>> below, const std::set<DiffId>& upon_any,
+                        std::set<ChainId>& unpacked) {
+  while (!below.empty() && !unpacked.empty()) {
     std::optional<ChainId> parent = below.back();
     below.pop_back();
-    for (const DiffId& layer : of_steps_) {
-      ChainId stack = chain(parent, layer);
-      if (unpacked.contains(stack) && chains.insert(stack).second) below.emplace_back(stack);
-    }
+    auto take = [&](const std::set<DiffId>& steps) {
+      for (const DiffId& layer : steps) {
+        ChainId stack = chain(parent, layer);
+        if (unpacked.erase(stack) == 0) continue;
+        chains.insert(stack);
+        below.emplace_back(stack);
+      }
+    };
+    if (auto known = upon_.find(parent); known != upon_.end()) take(known->second);
+    take(upon_any);
   }
+}
+
+void Needs::add_stacks_of_steps(std::set<ChainId> unpacked) {
+  auto all_kept = [&] {
+    std::vector<std::optional<ChainId>> below = {std::nullopt};
+    below.insert(below.end(), chains.begin(), chains.end());
+    return below;
+  };
+  for (const ChainId& kept : chains) unpacked.erase(kept);
+  take_stacks(all_kept(), {}, unpacked);
+  take_stacks(all_kept(), upon_any_, unpacked);  // most often nothing is left to be found
 }
 
 }  // namespace imgb

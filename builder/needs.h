@@ -1,4 +1,6 @@
 #pragma once
+#include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -15,6 +17,7 @@ struct CachedStep {
   std::string key;
   Layer layer;
   Nanoseconds last_used = 0;
+  MadeUpon upon;
 };
 std::vector<CachedStep> list_cached_steps(Store& store);
 
@@ -28,12 +31,16 @@ struct Needs {
   void add_image(const BlobStore& blobs, const Descriptor& image);
   void add_step(const CachedStep& step);
   /// Call it last: the stacks that the steps make upon those of the images and upon each other, as far as they are
-  /// among `unpacked`. A step's record names its layer and not what is below it.
-  void add_stacks_of_steps(const std::set<ChainId>& unpacked);
+  /// among `unpacked`. Takes time in proportion to steps and stacks, and for each stack that is then left over to the
+  /// steps that go upon any.
+  void add_stacks_of_steps(std::set<ChainId> unpacked);
 
  private:
   void add_stacks(const BlobStore& blobs, const Descriptor& image);
-  std::set<DiffId> of_steps_;
+  void take_stacks(std::vector<std::optional<ChainId>> below, const std::set<DiffId>& upon_any,
+                   std::set<ChainId>& unpacked);
+  std::set<DiffId> upon_any_;
+  std::map<std::optional<ChainId>, std::set<DiffId>> upon_;  ///< By what is below.
 };
 
 }  // namespace imgb

@@ -228,7 +228,7 @@ StepOutcome run_run(const BuildStep& step, const FileSystem& below, const std::m
   StepRecord record(step, services, activity);
   if (auto made = record.find(key)) return {*made, true};
   auto make = [&] {
-    MadeLayer made{run.execute(), services.request.now};
+    MadeLayer made{run.execute(), services.request.now, {false, below.chain}};
     record.put(key, made);
     return made;
   };

@@ -5,22 +5,41 @@
 
 namespace imgb {
 
+namespace {
+
+constexpr std::string_view kAny = "any", kEmpty = "empty";
+
+std::string render(const MadeUpon& upon) {
+  if (upon.any) return std::string(kAny);
+  return upon.chain ? upon.chain->digest.str() : std::string(kEmpty);
+}
+
+std::optional<MadeUpon> find_upon(std::string_view text) {
+  if (text == kAny) return MadeUpon{};
+  if (text == kEmpty) return MadeUpon{false, {}};
+  auto digest = Digest::find(text);
+  return digest ? std::optional(MadeUpon{false, ChainId{*digest}}) : std::nullopt;
+}
+
+}  // namespace
+
 std::string render_layer_record(const MadeLayer& made) {
   const Descriptor& blob = made.layer.blob;
-  return fmt::format("{} {} {} {} {}", blob.media_type, blob.digest.str(), blob.size_bytes,
-                     made.layer.diff_id.digest.str(), made.made_at);
+  return fmt::format("{} {} {} {} {} {}", blob.media_type, blob.digest.str(), blob.size_bytes,
+                     made.layer.diff_id.digest.str(), made.made_at, render(made.upon));
 }
 
 std::optional<MadeLayer> find_layer_record(std::string_view text) {
   auto parts = split(text, ' ');
-  if (parts.size() != 5 || !media_type::is_layer(parts[0])) return std::nullopt;
+  if (parts.size() != 6 || !media_type::is_layer(parts[0])) return std::nullopt;
   auto digest = Digest::find(parts[1]);
   auto size = find_unsigned(parts[2]);
   auto diff_id = Digest::find(parts[3]);
   auto made_at = find_integer(parts[4]);
-  if (!digest || !size || !diff_id || !made_at) return std::nullopt;
+  auto upon = find_upon(parts[5]);
+  if (!digest || !size || !diff_id || !made_at || !upon) return std::nullopt;
   Descriptor blob{.media_type = std::string(parts[0]), .digest = *digest, .size_bytes = *size};
-  return MadeLayer{{std::move(blob), DiffId{*diff_id}}, *made_at};
+  return MadeLayer{{std::move(blob), DiffId{*diff_id}}, *made_at, *upon};
 }
 
 std::optional<MadeLayer> StepCache::find(const Digest& key) {

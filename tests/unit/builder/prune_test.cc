@@ -35,6 +35,37 @@ TEST(Needs, StacksOfStepsAreFoundUponEachOther) {
   EXPECT_THAT(needs.chains, UnorderedElementsAre(base, one, two));
 }
 
+TEST(Needs, AStepMadeUponOneStackIsLookedForThereAlone) {
+  ChainId base = chain(std::nullopt, diff("base")), other = chain(std::nullopt, diff("other"));
+  ChainId one = chain(base, diff("one")), two = chain(one, diff("two")), wrong = chain(other, diff("one"));
+  CachedStep first = step("one"), second = step("two"), linked = step("linked");
+  first.upon = {false, base};
+  second.upon = {false, one};
+  ChainId upon_two = chain(two, diff("linked")), upon_other = chain(other, diff("linked"));
+  Needs needs;
+  needs.chains = {base, other};
+  for (const CachedStep& made : {linked, second, first}) needs.add_step(made);
+  needs.add_stacks_of_steps({base, other, one, two, wrong, upon_two, upon_other});
+  EXPECT_THAT(needs.chains, UnorderedElementsAre(base, other, one, two, upon_two, upon_other));
+}
+
+TEST(Needs, ManyStepsAndStacksTakeNoTime) {
+  Needs needs;
+  std::set<ChainId> unpacked;
+  std::optional<ChainId> top;
+  for (int i = 0; i < 5000; ++i) {
+    CachedStep made = step(fmt::format("{}", i).c_str());
+    made.upon = {false, top};
+    top = chain(top, made.layer.diff_id);
+    unpacked.insert(*top);
+    needs.add_step(made);
+  }
+  auto begin = std::chrono::steady_clock::now();
+  needs.add_stacks_of_steps(unpacked);
+  EXPECT_EQ(needs.chains, unpacked);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)) << "25 million digests take longer";
+}
+
 TEST(Needs, AStepUponNothingIsAStackToo) {
   Needs needs;
   needs.add_step(step("alone"));
