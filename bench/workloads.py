@@ -43,11 +43,22 @@ def context(folder, name, dockerfile, files=None):
     return path
 
 
+def text_block(chance):
+    """Two megabytes that gzip -1 makes a quarter of, as it does of an npm tree: words and phrases, few of them frequent."""
+    words = [bytes(chance.choice(b"abcdefghijklmnopqrstuvwxyz_") for _ in range(chance.randint(2, 12))) for _ in range(2048)]
+    marks = [b" ", b".", b"(", b") {\n  ", b";\n", b" = ", b", "]
+
+    def some(things, rank_of_half, count):
+        return chance.choices(things, [1 / (rank + rank_of_half) for rank in range(len(things))], k=count)
+
+    phrases = [b"".join(word + chance.choice(marks) for word in some(words, 10, chance.randint(5, 16))) for _ in range(1500)]
+    return b"".join(some(phrases, 6, 20_000))
+
+
 def make_tree(path, files, total_bytes, seed=1):
     """A node_modules-like tree: many small text files, some large, three levels of folders."""
     chance = random.Random(seed)
-    words = [bytes(chance.choice(b"abcdefghijklmnopqrstuvwxyz_(){};=\n") for _ in range(chance.randint(2, 12))) for _ in range(4096)]
-    block = b" ".join(chance.choice(words) for _ in range(200_000))
+    block = text_block(chance)
     mean = total_bytes // files
     for number in range(files):
         folder = os.path.join(path, f"package-{number // 40:04d}", f"lib{number // 10 % 4}")
