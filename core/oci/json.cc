@@ -11,18 +11,19 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxDepth = 64;
+constexpr std::size_t kMaxDepth = 64, kMaxValues = 250'000;
 
-/// Looks at the stream of tokens before any value is built: nesting and duplicate keys are refused at the first sight.
+/// Looks at the stream of tokens before any value is built: nesting, numbers of values and duplicate keys are refused
+/// at the first sight.
 class Guard : public nlohmann::json_sax<json> {
  public:
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(number_integer_t) override { return count(); }
+  bool number_unsigned(number_unsigned_t) override { return count(); }
+  bool number_float(number_float_t, const string_t&) override { return count(); }
+  bool string(string_t&) override { return count(); }
+  bool binary(binary_t&) override { return count(); }
   bool start_object(std::size_t) override {
     keys_.emplace_back();
     return enter();
@@ -49,13 +50,19 @@ class Guard : public nlohmann::json_sax<json> {
   const std::string& problem() const { return problem_; }
 
  private:
+  bool count() {
+    if (++values_ <= kMaxValues) return true;
+    problem_ = fmt::format("more than {} values", kMaxValues);
+    return false;
+  }
   bool enter() {
+    if (!count()) return false;
     if (++depth_ <= kMaxDepth) return true;
     problem_ = fmt::format("nested deeper than {} levels", kMaxDepth);
     return false;
   }
   std::vector<std::unordered_set<std::string>> keys_;
-  std::size_t depth_ = 0;
+  std::size_t depth_ = 0, values_ = 0;
   std::string problem_;
 };
 

@@ -31,6 +31,14 @@ TEST(Manifest, AbusiveJsonIsRefused_V58) {
   EXPECT_THROW(parse_manifest(std::string(1'000'000, '['), ""), Error);
   EXPECT_THROW(parse_manifest(manifest_text(",\"x\":\"" + std::string(kMaxManifestBytes, 'x') + "\""), ""), Error);
   EXPECT_THROW(parse_manifest("{\"schemaVersion\":NaN}", ""), Error);
+  std::string many = "0";
+  for (int i = 0; i < 300'000; ++i) many += ",{}";
+  try {
+    parse_manifest(manifest_text(",\"x\":[" + many + "]"), "");
+    ADD_FAILURE() << "values without end are read";
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("values"), std::string::npos) << e.what();
+  }
   EXPECT_THROW(parse_manifest(manifest_text(",\"annotations\":{\"a\":\"\xff\"}"), ""), Error);
 }
 
