@@ -11,7 +11,8 @@
 namespace imgb {
 
 /// What the confined children (layerfs/ingest_child.h, layerfs/decoder_child.h) have in common. A child that fails
-/// leaves "E", its ErrorKind as one byte and the message in its result, a memfd; the parent trusts none of it.
+/// leaves "E", its ErrorKind as one byte and the message in its result, a memfd; the parent takes both for a
+/// stranger's.
 
 /// In the child: 0, or 1 with the failure reported.
 int report_failure(const Fd& result, const std::function<void()>& body);

@@ -17,7 +17,9 @@
 namespace imgb {
 namespace {
 
-constexpr rlim_t kMaxAddressSpaceBytes = 4ULL << 30;
+/// Two million entries with 192 MiB of names, a zstd window of 128 MiB, two stacks, and room for what grows by
+/// doubling.
+constexpr rlim_t kMaxAddressSpaceBytes = 2ULL << 30;
 constexpr rlim_t kMaxOpenFiles = 256;
 
 void limit(decltype(RLIMIT_AS) what, rlim_t value) {

@@ -22,7 +22,7 @@ StreamBlob stream_from(const BlobStore& blobs);
 
 struct IngestLimits {
   std::uint64_t max_layer_bytes = 1ULL << 40;       ///< Uncompressed.
-  std::uint64_t max_entries = 2'000'000;            ///< Some 250 bytes of memory each.
+  std::uint64_t max_entries = 2'000'000;            ///< Some 150 bytes of memory each, and their names.
   std::uint64_t disk_reserve_bytes = 256ULL << 20;  ///< Stop with a clear error when less than this is left free.
 };
 

@@ -11,7 +11,9 @@ namespace imgb {
 /// Descriptors: 3 the compressed layer (a pipe), 4 where the result goes (a memfd), 5 the folder to unpack into.
 ///
 /// The result is one letter and what belongs to it: "T", the 32 bytes of the DiffId and the table of contents; or "E",
-/// the ErrorKind as one byte and the message. The parent trusts none of it.
+/// the ErrorKind as one byte and the message. The parent checks the form of all of it as a stranger's, and the DiffId
+/// against the one that is wanted; but it does not read the layer again, so what DiffId and table say of the layer is
+/// the child's word (docs/security-tests.md, "What a taken-over decoder could do").
 inline constexpr std::string_view kIngestCommand = "__ingest";
 inline constexpr int kIngestInputFd = 3, kIngestResultFd = 4, kIngestFolderFd = 5;
 
