@@ -113,7 +113,7 @@ void RegistryClient::try_endpoints(const Reference& name, const std::string& wha
   }
 }
 
-FetchedManifest RegistryClient::get_manifest(const Reference& name, std::stop_token stop) {
+FetchedManifest RegistryClient::get_manifest(const Reference& name, std::stop_token stop, Activity* activity) {
   Session::Call call{"GET", manifest_path(name), {{"Accept", accepted_types()}}};
   std::optional<FetchedManifest> found;
   auto attempt = [&](const Endpoint& endpoint) {
@@ -129,7 +129,7 @@ FetchedManifest RegistryClient::get_manifest(const Reference& name, std::stop_to
   };
   try_endpoints(name, name.familiar(), stop, [&](const Endpoint& endpoint) {
     Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
-    retrier.run([&](int&) { attempt(endpoint); }, stop);
+    retrier.run([&](int&) { attempt(endpoint); }, stop, activity);
   });
   return std::move(*found);
 }
@@ -161,7 +161,8 @@ void RegistryClient::fetch_blob(const Reference& repository, const Descriptor& b
       in_context([&] { return "from " + endpoint.name(); },
                  [&] {
                    Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
-                   retrier.run([&](int& attempt) { download.attempt(session_, endpoint, attempt, stop); }, stop);
+                   retrier.run([&](int& attempt) { download.attempt(session_, endpoint, attempt, stop); }, stop,
+                               activity);
                  });
     });
   }

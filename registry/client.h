@@ -46,7 +46,7 @@ class RegistryClient {
   RegistryClient(HttpTransport& transport, RegistrySettings& settings, Retrier retrier = Retrier(RetryLimits{}));
 
   /// By digest when the name has one (the bytes must match), else by tag, "latest" without. At most 4 MiB (V58).
-  FetchedManifest get_manifest(const Reference& name, std::stop_token stop);
+  FetchedManifest get_manifest(const Reference& name, std::stop_token stop, Activity* activity = nullptr);
   /// What the registry says the name means now, by HEAD: only a hint until the bytes were seen. Does not try again:
   /// nullopt when the registry does not tell, for whatever reason.
   std::optional<Descriptor> find_manifest(const Reference& name, std::stop_token stop);

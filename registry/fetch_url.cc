@@ -159,7 +159,7 @@ FetchedUrl fetch_url(HttpTransport& transport, RegistrySettings& settings, const
                                    error.message());
                      }
                    },
-                   stop);
+                   stop, activity);
              });
   if (download.result().unchanged) download.result().validators = *fetch.known;
   return download.result();

@@ -39,22 +39,22 @@ std::optional<FetchedManifest> find_stored(RegistryClient& client, const Referen
 
 /// What the name means, as it is in the store afterwards.
 FetchedManifest get_named(RegistryClient& client, const Reference& name, BlobStore& store, bool pulled_before,
-                          const std::stop_token& stop) {
+                          Activity* activity, const std::stop_token& stop) {
   if (auto stored = find_stored(client, name, store, pulled_before, stop)) return std::move(*stored);
-  FetchedManifest got = client.get_manifest(name, stop);
+  FetchedManifest got = client.get_manifest(name, stop, activity);
   write_blob(store, got.bytes, got.descriptor.media_type);
   return got;
 }
 
 /// One level down: from the store when it is there.
 FetchedManifest get_child(RegistryClient& client, const Reference& name, const Descriptor& child, BlobStore& store,
-                          const std::stop_token& stop) {
+                          Activity* activity, const std::stop_token& stop) {
   if (!media_type::is_manifest(child.media_type) && !media_type::is_index(child.media_type)) {
     throw_error(ErrorKind::unsupported, "{}: {} is of type {:?}, not an image", name.familiar(), child.digest.str(),
                 printable(child.media_type, 128));
   }
   if (store.find_size(child.digest) == child.size_bytes) return read_known(store, child);
-  FetchedManifest got = client.get_manifest(name.with_digest(child.digest), stop);
+  FetchedManifest got = client.get_manifest(name.with_digest(child.digest), stop, activity);
   if (got.bytes.size() != child.size_bytes || got.descriptor.media_type != child.media_type) {
     throw_error(ErrorKind::corrupt, "{}: {} is {} bytes of {}, its index says {} bytes of {}", name.familiar(),
                 child.digest.str(), got.bytes.size(), got.descriptor.media_type, child.size_bytes, child.media_type);
@@ -67,7 +67,7 @@ FetchedManifest get_child(RegistryClient& client, const Reference& name, const D
 
 PulledImage pull_metadata(RegistryClient& client, const Reference& name, const Platform& platform, BlobStore& store,
                           bool pulled_before, Activity* activity, const std::stop_token& stop) {
-  FetchedManifest level = get_named(client, name, store, pulled_before, stop);
+  FetchedManifest level = get_named(client, name, store, pulled_before, activity, stop);
   const Descriptor named = level.descriptor;
   for (int depth = 0; auto* index = std::get_if<Index>(&level.content); ++depth) {
     if (depth == kMaxIndexDepth) {
@@ -75,7 +75,7 @@ PulledImage pull_metadata(RegistryClient& client, const Reference& name, const P
     }
     const Descriptor child =
         in_context([&] { return name.familiar(); }, [&] { return choose_platform(*index, platform); });
-    level = get_child(client, name, child, store, stop);
+    level = get_child(client, name, child, store, activity, stop);
   }
   Manifest manifest = std::get<Manifest>(std::move(level.content));
   if (!is_image_config(manifest.config.media_type)) {

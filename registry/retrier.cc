@@ -11,6 +11,8 @@
 namespace imgb {
 namespace {
 
+constexpr std::chrono::seconds kTold{1};
+
 void wait_or_stop(std::chrono::milliseconds time, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
@@ -43,7 +45,8 @@ Retrier::Retrier(RetryLimits limits) : Retrier(limits, wait_or_stop, random_jitt
 Retrier::Retrier(RetryLimits limits, Wait wait, std::function<double()> jitter)
     : limits_(limits), wait_(std::move(wait)), jitter_(std::move(jitter)) {}
 
-void Retrier::run(const std::function<void(int& attempt)>& body, const std::stop_token& stop) const {
+void Retrier::run(const std::function<void(int& attempt)>& body, const std::stop_token& stop,
+                  Activity* activity) const {
   for (int attempt = 1;; ++attempt) {
     std::chrono::milliseconds pause{0};
     try {
@@ -56,6 +59,10 @@ void Retrier::run(const std::function<void(int& attempt)>& body, const std::stop
         throw;
       }
       pause = *wait;
+      if (activity && pause >= kTold) {
+        activity->note(fmt::format("{}; trying again in {} s", error.message(),
+                                   std::chrono::round<std::chrono::seconds>(pause).count()));
+      }
     }
     wait_(pause, stop);
   }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <stop_token>
 
+#include "core/base/progress.h"
 #include "registry/retry.h"
 
 namespace imgb {
@@ -19,8 +20,9 @@ class Retrier {
   Retrier(RetryLimits limits, Wait wait, std::function<double()> jitter);
 
   /// `body(attempt)`: attempt counts from 1; a body that got somewhere may set it back to 1. The last failure is
-  /// rethrown.
-  void run(const std::function<void(int& attempt)>& body, const std::stop_token& stop) const;
+  /// rethrown. `activity` (may be null) hears why nothing happens for a second or longer.
+  void run(const std::function<void(int& attempt)>& body, const std::stop_token& stop,
+           Activity* activity = nullptr) const;
   Retrier with_attempts(int at_most) const;  ///< The same, less patient.
 
  private:

@@ -67,6 +67,29 @@ TEST(Retrier, RunsUntilItWorksAndWaitsAsTheTableSays) {
   EXPECT_EQ(waits, (std::vector{milliseconds(150), milliseconds(300), milliseconds(600)}));
 }
 
+TEST(Retrier, LongWaitsAreToldWithTheirReason) {
+  struct Notes : NoProgress {
+    void emit(int, Event event) noexcept override {
+      if (auto* note = std::get_if<event::Note>(&event)) texts.push_back(note->text);
+    }
+    std::vector<std::string> texts;
+  } notes;
+  Retrier retrier(
+      {}, [](milliseconds, const std::stop_token&) {}, [] { return 0.0; });
+  int calls = 0;
+  {
+    Activity activity(notes, "pulling");
+    retrier.run(
+        [&](int&) {
+          RegistryError busy(ErrorKind::unavailable, "GET x: 429 Too Many Requests", 429, {});
+          if (++calls == 2) busy.retry_after = milliseconds(7000);
+          if (calls < 3) throw busy;
+        },
+        {}, &activity);
+  }
+  EXPECT_EQ(notes.texts, std::vector<std::string>{"GET x: 429 Too Many Requests; trying again in 7 s"});
+}
+
 TEST(Retrier, OtherErrorsPassThroughAtOnce) {
   Retrier retrier(
       {}, [](milliseconds, const std::stop_token&) { FAIL(); }, [] { return 0.0; });
