@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -144,7 +145,15 @@ Attachment::Attachment(Wants wants) : wants_(wants) {
   if (wants_.interactive) in_ = make_pipe();
 }
 
-StepIo Attachment::io() const { return {in_.read.get(), out_[0].write.get(), out_[1].write.get()}; }
+StepIo Attachment::io() const {
+  StepIo io{in_.read.get(), out_[0].write.get(), out_[1].write.get()};
+  winsize size{};
+  if (wants_.tty && ::ioctl(wants_.terminal_output, TIOCGWINSZ, &size) == 0) {
+    io.rows = size.ws_row;
+    io.columns = size.ws_col;
+  }
+  return io;
+}
 
 void Attachment::serve(Running& running, const OutputLog& log) {
   if (wants_.tty) return serve_terminal(running, log);

@@ -31,6 +31,7 @@ class ConfinedDecoder : public Source {
     Pipe out = make_pipe();
     ::fcntl(out.write.get(), F_SETPIPE_SZ, kQueueBytes);  // a smaller one is slower and no more
     Spawn spawn;
+    spawn.new_session = true;  // a Ctrl-C is for us: we end our children
     spawn.argv = {"/proc/self/exe", std::string(kDecodeCommand), std::to_string(max_bytes)};
     spawn.fds = {{kDecodeInputFd, theirs.get()}, {kDecodeResultFd, result_.get()}, {kDecodeOutputFd, out.write.get()}};
     child_.emplace(Child::start(spawn));

@@ -105,6 +105,7 @@ Running start_child(Compression compression, const IngestLimits& limits, const F
   Fd ours(ends[0]), theirs(ends[1]);
   ::setsockopt(ours.get(), SOL_SOCKET, SO_SNDBUF, &kFeedBufferBytes, sizeof kFeedBufferBytes);
   Spawn spawn;
+  spawn.new_session = true;  // a Ctrl-C is for us: we end our children
   spawn.argv = {"/proc/self/exe",
                 std::string(kIngestCommand),
                 std::to_string(static_cast<int>(compression)),

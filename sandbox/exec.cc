@@ -58,12 +58,15 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   host.apparmor_profile = find_apparmor_profile();
   host.selinux_label = find_selinux_label();
   ProcessPlan process = make_process_plan(spec, host);
+  process.rows = io.rows;
+  process.columns = io.columns;
   check_ids(process, ids);
   std::string filter = spec.security == Security::insecure ? std::string() : seccomp_filter(process.capabilities);
   std::string plan = render_for_stub(process, foreign.user, filter);
 
   SocketPair sockets = make_control_sockets();
   Spawn spawn;
+  spawn.new_session = true;  // a Ctrl-C is for us: we end our children
   spawn.program = make_stub_program();
   spawn.argv = {"imgb-init", "j-"};
   spawn.fds = {{3, sockets.theirs.get()}};

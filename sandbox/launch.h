@@ -16,10 +16,11 @@
 
 namespace imgb {
 
-/// Where the main process reads and writes. Borrowed; -1 is /dev/null. Ignored for a step with a terminal. Pipes become
-/// the program's user's own: give it none that others use.
+/// Where the main process reads and writes. Borrowed; -1 is /dev/null. Pipes become the program's user's own: give it
+/// none that others use. A step with a terminal has that alone, of this size from the start (0: not known).
 struct StepIo {
   int in = -1, out = -1, err = -1;
+  unsigned rows = 0, columns = 0;
 };
 
 struct StepResult {

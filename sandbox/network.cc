@@ -32,6 +32,7 @@ constexpr const char *kAddress = "10.0.2.100", *kGateway = "10.0.2.2", *kResolve
 Fd make_network_namespace(int user_namespace) {
   SocketPair sockets = make_control_sockets();
   Spawn spawn;
+  spawn.new_session = true;  // a Ctrl-C is for us: we end our children
   spawn.program = make_stub_program();
   spawn.argv = {"imgb-init", user_namespace >= 0 ? "nu" : "n-"};
   spawn.fds = {{3, sockets.theirs.get()}};
@@ -81,6 +82,7 @@ bool PrivateNetwork::State::start_slirp(const std::string& program, int user_nam
   lifeline = make_pipe();
   api_folder = make_memory_folder();
   Spawn spawn;
+  spawn.new_session = true;  // a Ctrl-C is for us: we end our children
   spawn.argv = {program,        "--configure", "--mtu=65520",      "--disable-host-loopback",
                 "--ready-fd=3", "--exit-fd=6", "--netns-type=path"};
   if (confined) spawn.argv.insert(spawn.argv.end(), {"--enable-sandbox", "--enable-seccomp"});
@@ -102,6 +104,7 @@ bool PrivateNetwork::State::start_pasta(const std::string& program, int user_nam
   kind = NetworkHelper::pasta;
   Pipe ready = make_pipe();
   Spawn spawn;
+  spawn.new_session = true;  // a Ctrl-C is for us: we end our children
   spawn.argv = {program, "--foreground", "--quiet", "--ipv4-only", "--config-net", "--no-map-gw"};
   spawn.argv.insert(spawn.argv.end(), {"--address", kAddress, "--netmask", "255.255.255.0", "--gateway", kGateway,
                                        "--dns-forward", kResolver, "--pid", "/proc/self/fd/3"});

@@ -133,6 +133,7 @@ struct ProcessPlan {
   std::uint64_t capabilities = 0;  ///< Bounding set, and permitted and effective for uid 0; one bit each.
   bool no_new_privileges = false;
   bool tty = false;
+  unsigned rows = 0, columns = 0;  ///< Of the terminal.
   std::vector<ResourceLimit> limits;
   std::string apparmor_profile, selinux_label;  ///< Empty: none.
   friend bool operator==(const ProcessPlan&, const ProcessPlan&) = default;

@@ -83,6 +83,7 @@ void write_process(PlanWriter& out, const ProcessPlan& process, std::string_view
   out.number(process.uid).number(process.gid).number(process.groups.size());
   for (std::uint32_t group : process.groups) out.number(group);
   out.wide(process.capabilities).number(process.no_new_privileges).number(process.tty);
+  out.number(process.rows).number(process.columns);
   out.number(process.limits.size());
   for (const ResourceLimit& limit : process.limits)
     out.number(static_cast<std::uint32_t>(limit.resource)).wide(limit.soft).wide(limit.hard).number(limit.required);

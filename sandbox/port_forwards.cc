@@ -38,6 +38,7 @@ std::vector<PortForward> parse_port_forwards(std::string_view text) {
     rest = rest.substr(0, slash);
   }
   if (protocol != "tcp" && protocol != "udp") throw_bad(text, "the protocol is tcp or udp");
+  if (rest.starts_with('[')) throw_bad(text, "IPv6 addresses of the host are not supported");
   auto parts = split(rest, ':');
   if (parts.size() > 3) throw_bad(text, "expected [address:][host port:]container port[/protocol]");
   std::string address = "0.0.0.0";

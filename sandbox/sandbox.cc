@@ -61,6 +61,8 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
   SandboxPlan plan = make_plan(spec, host.facts_for(spec));
   const Spawner::Options& how = host.spawner(spec.security).options();
   check_ids(plan.process, {how.uids, how.gids});
+  plan.process.rows = io.rows;
+  plan.process.columns = io.columns;
   give_pipes(io, plan.process, {how.uids, how.gids});
   std::string bytes = render_for_stub(plan, plan.filter ? *host.filter(plan.process.capabilities) : std::string());
   WorldKind kind = worlds.kind_of(plan, spec.security);

@@ -36,6 +36,7 @@ void Spawner::serve(std::stop_token stop) {
   try {
     SocketPair sockets = make_control_sockets();
     Spawn spawn;
+    spawn.new_session = true;  // a Ctrl-C is for us: we end our children
     spawn.program = stub_.duplicate();
     spawn.argv = {"imgb-init", options_.user_namespace ? "su" : "s-"};
     spawn.fds = {{3, sockets.theirs.get()}};

@@ -47,6 +47,7 @@ struct Process {
   const std::uint32_t* groups;
   std::uint64_t capabilities;
   bool no_new_privileges, tty;
+  unsigned rows, columns;
   std::string_view apparmor, selinux;
   sock_fprog filter;
   const int* stdio;
@@ -86,6 +87,8 @@ Process read_process(PlanReader& plan, const int* stdio, const Control& control)
   process.capabilities = plan.wide();
   process.no_new_privileges = plan.flag();
   process.tty = plan.flag();
+  process.rows = plan.number();
+  process.columns = plan.number();
   set_limits(plan, control);
   process.apparmor = plan.text();
   process.selinux = plan.text();
@@ -156,6 +159,10 @@ void set_stdio(const Process& process) {
   if (process.tty) {
     ::fchown(terminal, process.uid, static_cast<gid_t>(-1));  // a single-id map has root alone: his it stays
     control.check(::ioctl(terminal, TIOCSCTTY, 0), "taking the terminal");
+    winsize size{};
+    size.ws_row = static_cast<unsigned short>(process.rows);
+    size.ws_col = static_cast<unsigned short>(process.columns);
+    control.check(::ioctl(terminal, TIOCSWINSZ, &size), "setting the terminal's size");
   }
   for (int number = 0; number < 3; ++number)
     control.check(::dup2(process.tty ? terminal : process.stdio[number], number), "placing stdin, stdout and stderr");
