@@ -41,7 +41,7 @@ for words in "run --rm -i base:1" "run -i base:1" "exec -i box"; do
   imgb $words cat <"$work/bytes" >"$work/copy"
   cmp "$work/bytes" "$work/copy" || fail "$words: a file"
   imgb $words sh -c 'cat >&2' <"$work/bytes" 2>&1 >/dev/null | cmp - "$work/bytes" || fail "$words: a pipe"
-  equal "$(head -c 3000000 "$work/bytes" | imgb $words head -c 3 | wc -c)" 3 "$words: a program that stops reading"
+  equal "$({ cat "$work/bytes" 2>/dev/null || true; } | imgb $words head -c 3 | wc -c)" 3 "$words: a program that stops reading"
 done
 equal "$(imgb run --rm -i base:1 sh -c 'exec <&-; echo done' </dev/zero)" "done" "a program that closes its input"
 
