@@ -4,7 +4,6 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
-#include "layerfs/snapshot_scratch.h"
 
 namespace imgb {
 namespace {
@@ -55,10 +54,10 @@ std::optional<std::string> SnapshotMarks::find(const ChainId& chain) const {
 
 /// At no time is there no mark where there was one: others look without a lock, and take a folder without one for
 /// remains.
-void SnapshotMarks::write_mark(const Dir& scratch, std::string_view snapshot, const ReadyMark& mark) const {
-  Fd file = scratch.open_file(kNewMarkName, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+void SnapshotMarks::write_mark(const Dir& aside, std::string_view snapshot, const ReadyMark& mark) const {
+  Fd file = aside.open_file(kNewMarkName, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
   write_all(file, render(mark), "ready mark");
-  scratch.rename(kNewMarkName, folder_, mark_name(snapshot));
+  aside.rename(kNewMarkName, folder_, mark_name(snapshot));
 }
 
 std::string SnapshotMarks::publish(const ChainId& chain, const Dir& from, std::string_view from_name) {
@@ -88,13 +87,12 @@ void SnapshotMarks::settle(const Dir& root, const std::function<void()>& sync) {
     }
     if (unsettled.empty()) return;
     sync();
-    SnapshotStore::Scratch::State scratch(folder_);
     CollectionLock alone(root);  // a mark is written again only for what has not been removed meanwhile
     for (const auto& [name, before] : unsettled) {
       auto now = find_mark(name);
       bool same =
           now && now->mark.chain == before.mark.chain && now->inode == before.inode && now->ctime == before.ctime;
-      if (same) write_mark(scratch.dir, name, {before.mark.chain, ""});
+      if (same) write_mark(folder_, name, {before.mark.chain, ""});
     }
   }
 }

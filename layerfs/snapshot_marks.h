@@ -22,7 +22,8 @@ class SnapshotMarks {
   /// Moves `from`/`name` into place as the snapshot of `chain`, over remains of a broken one, and marks it.
   /// `from` is scratch. REQUIRES: the SnapshotLock of its lock_place is held.
   std::string publish(const ChainId& chain, const Dir& from, std::string_view name);
-  /// Marks for good what is whole; `sync` puts the file system on disk. `root`: the store's folder.
+  /// Marks for good what is whole; `sync` puts the file system on disk. `root`: the store's folder. REQUIRES: nobody
+  /// else does so now.
   void settle(const Dir& root, const std::function<void()>& sync);
   bool made_any() const { return made_any_; }
   std::vector<SnapshotStore::Snapshot> list() const;
@@ -39,7 +40,7 @@ class SnapshotMarks {
   };
   std::optional<Found> find_mark(std::string_view snapshot) const;
   std::optional<ReadyMark> read_mark(std::string_view snapshot) const;
-  void write_mark(const Dir& scratch, std::string_view snapshot, const ReadyMark& mark) const;
+  void write_mark(const Dir& aside, std::string_view snapshot, const ReadyMark& mark) const;
 
   Dir folder_;
   Lease& lease_;

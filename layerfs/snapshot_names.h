@@ -27,7 +27,8 @@ std::uint64_t lock_place(const ChainId& chain);
 std::string lease_name(std::string_view snapshot);  ///< How a lease (core/store/lease.h) names it.
 inline constexpr std::string_view kScratchPrefix = "s-";
 inline constexpr std::string_view kUpperName = "u", kWorkName = "w";
-inline constexpr std::string_view kNewMarkName = "ok";  ///< In scratch: a mark that is about to be renamed.
+/// A mark that is about to be renamed: in scratch, or here by who settles, of which there is one at a time.
+inline constexpr std::string_view kNewMarkName = "new-mark";
 inline constexpr std::string_view kMountPointsName = "mount-points", kLocksName = "locks";
 
 /// A ready mark is written without a sync. It names the boot it was written in and holds for no other, until everything
