@@ -11,6 +11,7 @@
 #include "core/base/text.h"
 #include "sandbox/device_program.h"
 #include "sandbox/procfs.h"
+#include "sandbox/step.h"
 
 namespace imgb {
 namespace {
@@ -54,12 +55,42 @@ std::string cpu_quota(double cpus) {
   return std::to_string(std::max<std::int64_t>(1000, std::llround(cpus * kCpuPeriod)));
 }
 
+std::string pids_text(std::uint64_t pids) { return pids == kUnlimited ? "max" : std::to_string(pids); }
+
+/// Does what the user did not ask for by name: where the host refuses that, it is not done. False: refused.
+template <class Body>
+bool attempt(const Cgroup::Wants& wants, Body body) {
+  try {
+    body();
+    return true;
+  } catch (const SystemError&) {
+    if (wants.required) throw;
+    return false;
+  }
+}
+
 /// security.md 3.5, in the words of the version 1 controller.
-void forbid_devices(const Dir& dir) {
-  write_knob(dir, "devices.deny", "a");
-  for (const char* rule : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm",
-                           "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"})
-    write_knob(dir, "devices.allow", rule);
+bool forbid_devices(const Dir& dir, const Cgroup::Wants& wants) {
+  return attempt(wants, [&] {
+    write_knob(dir, "devices.deny", "a");
+    for (const char* rule : {"c *:* m", "b *:* m", "c 1:3 rwm", "c 1:5 rwm", "c 1:7 rwm", "c 1:8 rwm", "c 1:9 rwm",
+                             "c 5:0 rwm", "c 5:2 rwm", "c 136:* rwm"})
+      write_knob(dir, "devices.allow", rule);
+  });
+}
+
+Fd forbid_devices_v2(const Dir& dir, const Cgroup::Wants& wants) {
+  Fd program;
+  attempt(wants, [&] { program = attach_device_program(dir.fd()); });
+  return program;
+}
+
+std::vector<std::string> controllers_for(const Cgroup::Wants& wants) {
+  std::vector<std::string> controllers;
+  if (wants.memory_bytes) controllers.push_back("memory");
+  if (wants.cpus) controllers.push_back("cpu");
+  if (wants.pids) controllers.push_back("pids");
+  return controllers;
 }
 
 [[noreturn]] void throw_no_controller(std::string_view controller) {
@@ -136,9 +167,7 @@ void set_limits_v1(const std::string& controller, const Dir& dir, const Cgroup::
     write_knob(dir, "cpu.cfs_period_us", std::to_string(kCpuPeriod));
     write_knob(dir, "cpu.cfs_quota_us", cpu_quota(*wants.cpus));
   } else if (controller == "pids") {
-    write_knob(dir, "pids.max", std::to_string(*wants.pids));
-  } else {
-    forbid_devices(dir);
+    write_knob(dir, "pids.max", pids_text(*wants.pids));
   }
 }
 
@@ -150,47 +179,56 @@ void set_limits_v2(const Dir& dir, const Cgroup::Wants& wants, const std::vector
     } else if (controller == "cpu") {
       write_knob(dir, "cpu.max", fmt::format("{} {}", cpu_quota(*wants.cpus), kCpuPeriod));
     } else {
-      write_knob(dir, "pids.max", std::to_string(*wants.pids));
+      write_knob(dir, "pids.max", pids_text(*wants.pids));
     }
   }
 }
 
 }  // namespace
 
+Cgroup::Part& Cgroup::keep(std::string controller, Part part) {
+  return parts_.emplace(std::move(controller), std::move(part)).first->second;
+}
+
 std::unique_ptr<Cgroup> Cgroup::create(const CgroupPlaces& places, const Wants& wants) {
   std::unique_ptr<Cgroup> cgroup(new Cgroup);
   Maker maker(places, wants);
-  std::vector<std::string> wanted, in_v2;
-  if (wants.memory_bytes) wanted.push_back("memory");
-  if (wants.cpus) wanted.push_back("cpu");
-  if (wants.pids) wanted.push_back("pids");
-  for (const std::string& controller : wanted) {
+  std::vector<std::string> in_v2;
+  for (const std::string& controller : controllers_for(wants)) {
     if (auto made = maker.controller(controller)) {
-      set_limits_v1(controller, made->dir, wants);
-      cgroup->parts_.emplace(controller, Part{std::move(made->dir), std::move(made->path)});
+      Part& part = cgroup->keep(controller, {std::move(made->dir), std::move(made->path)});
+      set_limits_v1(controller, part.dir, wants);
     } else {
       in_v2.push_back(controller);
     }
   }
   if (wants.no_devices) {
     if (auto made = maker.controller("devices")) {
-      forbid_devices(made->dir);
-      cgroup->parts_.emplace("devices", Part{std::move(made->dir), std::move(made->path)});
+      if (forbid_devices(made->dir, wants))
+        cgroup->keep("devices", {std::move(made->dir), std::move(made->path)});
+      else
+        ::rmdir(made->path.c_str());
     }
   }
-  bool devices_in_v2 = wants.no_devices && !cgroup->parts_.contains("devices");
-  if (!in_v2.empty() || devices_in_v2) {
-    if (auto made = maker.unified(in_v2)) {
-      set_limits_v2(made->dir, wants, in_v2);
-      if (devices_in_v2) cgroup->device_program_ = attach_device_program(made->dir.fd());
-      cgroup->parts_.emplace("", Part{std::move(made->dir), std::move(made->path)});
-    } else if (wants.required) {
-      throw_no_controller(in_v2.empty() ? "devices" : in_v2.front());
-    }
+  bool devices_in_v2 = wants.no_devices && !cgroup->holds_devices();
+  cgroup->limits_processes_ = cgroup->parts_.contains("pids");
+  if (in_v2.empty() && !devices_in_v2) return cgroup->parts_.empty() ? nullptr : std::move(cgroup);
+
+  auto made = maker.unified(in_v2);
+  if (!made && wants.required) throw_no_controller(in_v2.empty() ? "devices" : in_v2.front());
+  if (made) {
+    set_limits_v2(made->dir, wants, in_v2);
+    cgroup->limits_processes_ = wants.pids.has_value();
   }
-  if (cgroup->parts_.empty()) return nullptr;
-  return cgroup;
+  if (!made && devices_in_v2) made = maker.unified({});
+  if (made) {
+    Part& part = cgroup->keep("", {std::move(made->dir), std::move(made->path)});
+    if (devices_in_v2) cgroup->device_program_ = forbid_devices_v2(part.dir, wants);
+  }
+  return cgroup->parts_.empty() ? nullptr : std::move(cgroup);
 }
+
+bool Cgroup::holds_devices() const { return parts_.contains("devices") || device_program_; }
 
 Cgroup::~Cgroup() {
   for (auto& [controller, part] : parts_) {

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "core/base/dir.h"
-#include "sandbox/step.h"
 
 namespace imgb {
 
@@ -52,6 +51,8 @@ class Cgroup {
 
   void add(pid_t pid);
   std::uint64_t oom_kills() const;  ///< So far; 0 without a memory controller.
+  bool holds_devices() const;       ///< No other devices than the harmless ones can be opened in it.
+  bool limits_processes() const { return limits_processes_; }
 
  private:
   struct Part {
@@ -59,8 +60,10 @@ class Cgroup {
     std::filesystem::path path;
   };
   Cgroup() = default;
+  Part& keep(std::string controller, Part part);
   std::map<std::string, Part> parts_;  ///< By controller; "" is the version 2 tree.
   Fd device_program_;
+  bool limits_processes_ = false;
 };
 
 /// Moves a process of `from` to the cgroups of ours that `to` names, so that it has the same limits.

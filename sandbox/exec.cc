@@ -6,6 +6,7 @@
 #include <array>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "sandbox/control.h"
 #include "sandbox/host_labels.h"
 #include "sandbox/plan.h"
@@ -45,6 +46,14 @@ WorldIds ids_of(const Procfs& proc, pid_t world, bool own_user_namespace) {
           parse_id_map(proc.read(fmt::format("{}/gid_map", world)))};
 }
 
+/// What no process of the world can ever be capable of more than.
+std::uint64_t bounding_set(const Procfs& proc, pid_t world) {
+  std::string status = proc.read(fmt::format("{}/status", world));
+  for (std::string_view line : split(status, '\n'))
+    if (line.starts_with("CapBnd:\t")) return std::stoull(std::string(line.substr(8)), nullptr, 16);
+  throw_error(ErrorKind::unsupported, "/proc/{}/status does not tell of capabilities", world);
+}
+
 }  // namespace
 
 Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
@@ -61,6 +70,7 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   process.rows = io.rows;
   process.columns = io.columns;
   check_ids(process, ids);
+  if (spec.security != Security::insecure) process.capabilities &= bounding_set(proc, pid);
   std::string filter = spec.security == Security::insecure ? std::string() : seccomp_filter(process.capabilities);
   std::string plan = render_for_stub(process, foreign.user, filter);
 

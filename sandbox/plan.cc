@@ -1,5 +1,6 @@
 #include "sandbox/plan.h"
 
+#include <linux/capability.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 
@@ -75,6 +76,9 @@ class Planner {
  private:
   bool insecure() const { return spec_.security == Security::insecure; }
 
+  /// Where nothing else keeps device nodes from being opened, no file system that the step can write has any.
+  MountAttributes no_nodes() const { return host_.holds_devices ? 0 : MountAttributes{MOUNT_ATTR_NODEV}; }
+
   std::size_t add_source(MountSource source) {
     plan_.sources.push_back(std::move(source));
     return plan_.sources.size() - 1;
@@ -84,7 +88,7 @@ class Planner {
     mount_op::Overlay root{.source = add_source(source::Snapshots{}),
                            .upper = spec_.root.upper,
                            .work = spec_.root.work,
-                           .attributes = plan_.user_namespace ? MountAttributes{MOUNT_ATTR_NODEV} : 0,
+                           .attributes = plan_.user_namespace ? MountAttributes{MOUNT_ATTR_NODEV} : no_nodes(),
                            .lower = spec_.root.lower};
     plan_.mounts.push_back(std::move(root));
   }
@@ -123,7 +127,7 @@ class Planner {
       plan_.ground.mounts.push_back(
           mount_op::FileSystem{.target = path("/dev"),
                                .type = "tmpfs",
-                               .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                               .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | no_nodes(),
                                .options = {{"mode", "0755"}, {"size", std::to_string(kDevBytes)}}});
       for (const char* name : {"null", "zero", "full", "random", "urandom", "tty"})
         plan_.ground.mounts.push_back(mount_op::Attach{path("/dev").child(name),
@@ -226,6 +230,7 @@ class Planner {
                         .tty = spec_.tty};
     process.capabilities = change_capabilities(insecure() ? all_capabilities() : default_capabilities(),
                                                spec_.add_capabilities, spec_.drop_capabilities);
+    if (!host_.holds_devices) process.capabilities &= ~(1ULL << CAP_MKNOD);
     if (!insecure()) {
       process.apparmor_profile = host_.apparmor_profile;
       process.selinux_label = host_.selinux_label;

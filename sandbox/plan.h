@@ -165,6 +165,7 @@ struct SandboxPlan {
 struct PlanHost {
   bool user_namespaces = true;
   bool cgroup2 = true;           ///< A version 2 tree can be shown inside.
+  bool holds_devices = true;     ///< Device nodes are of no use in the world, whoever made them.
   std::string apparmor_profile;  ///< Loaded container profile; empty: none.
   std::string selinux_label;     ///< Of container processes; empty: SELinux is off.
   std::string resolv_conf;       ///< For StepSpec::resolv_conf unset.

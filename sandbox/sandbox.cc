@@ -67,7 +67,7 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
   std::string bytes = render_for_stub(plan, plan.filter ? *host.filter(plan.process.capabilities) : std::string());
   WorldKind kind = worlds.kind_of(plan, spec.security);
   auto running = worlds.get(kind, plan, spec);
-  host.limit(*running, spec.limits);
+  host.limit(*running, spec);
   raise_limits(running->pid, plan.process.limits);
   std::vector<Fd> sources = host.open_sources(plan.sources, plan.mounts, spec, plan.user_namespace);
   if (!spec.root.upper.empty()) {

@@ -62,10 +62,12 @@ enum class Security {
 };
 enum class NetworkMode { isolated, host, none };
 
+inline constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+
 struct Limits {
   std::optional<std::uint64_t> memory_bytes, shm_bytes;
   std::optional<double> cpus;
-  std::optional<std::uint64_t> pids;
+  std::optional<std::uint64_t> pids;  ///< Unset: 32,768 (security.md 3.8). kUnlimited: as many as the host allows.
   struct Rlimit {
     std::string name;  ///< "nofile"
     std::uint64_t soft = 0, hard = 0;

@@ -50,13 +50,26 @@ Spawner& StepHost::spawner(Security security) {
   if (!stub_) stub_ = make_stub_program();
   Cgroup::Wants wants{.pids = kMaxProcesses, .no_devices = security == Security::compat, .required = false};
   kind.cgroup = Cgroup::create(cgroup_places(), wants);
-  if (security == Security::compat && !kind.cgroup)
-    warn("this host gives imgb no device cgroup: device nodes that a step makes can be opened");
   Spawner::Options how{.user_namespace = security == Security::standard, .cgroup = kind.cgroup.get()};
   how.uids = how.user_namespace ? step_id_map("uid_map") : reachable_ids("uid_map");
   how.gids = how.user_namespace ? step_id_map("gid_map") : reachable_ids("gid_map");
   kind.spawner = std::make_unique<Spawner>(*stub_, std::move(how));
   return *kind.spawner;
+}
+
+/// Whether a device node is of no use in a world of that kind. Where the user namespace is the host's, the cgroup sees
+/// to it; in an ordinary user's, and in ours, the kernel opens none.
+bool StepHost::holds_devices(Security security) {
+  if (security != Security::compat || is_rootless()) return true;
+  spawner(security);
+  std::lock_guard hold(mutex_);
+  const auto& cgroup = kinds_[security].cgroup;
+  if (cgroup && cgroup->holds_devices()) return true;
+  warn(
+      "this host gives imgb no control over devices: what runs with --security=compat can neither make device nodes "
+      "nor "
+      "open those of the image");
+  return false;
 }
 
 std::shared_ptr<const std::string> StepHost::filter(std::uint64_t capabilities) {
@@ -89,6 +102,7 @@ PlanHost StepHost::facts_for(const StepSpec& spec) {
     host.selinux_label = labels_->selinux;
     host.cgroup2 = cgroup_places().v2.has_value();
   }
+  host.holds_devices = holds_devices(spec.security);
   host.files = find_file_mounts(spec);
   if (!spec.resolv_conf) {
     std::string resolver = spec.network == NetworkMode::isolated ? private_network().resolver() : std::string();
@@ -109,10 +123,15 @@ bool StepHost::needs_compat(const StepSpec& spec) {
   return !*idmapped_mounts_;
 }
 
-void StepHost::limit(Running::State& running, const Limits& limits) {
+void StepHost::limit(Running::State& running, const StepSpec& spec) {
   std::lock_guard hold(mutex_);
+  const Limits& limits = spec.limits;
   Cgroup::Wants wants{.memory_bytes = limits.memory_bytes, .pids = limits.pids, .cpus = limits.cpus};
   if (wants.memory_bytes || wants.pids || wants.cpus) {
+    // In the version 2 tree it leaves the cgroup of all steps, and what held there must hold here.
+    const auto& left = kinds_[spec.security].cgroup;
+    if (left && left->limits_processes() && !wants.pids) wants.pids = kMaxProcesses;
+    wants.no_devices = left && left->holds_devices();
     running.cgroup = Cgroup::create(cgroup_places(), wants);
     running.cgroup->add(running.pid);
   }

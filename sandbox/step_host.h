@@ -35,7 +35,7 @@ class StepHost {
   /// A standard step on a host without idmapped mounts runs as a compat one, as Docker's do; the user is told.
   bool needs_compat(const StepSpec& spec);
   /// Puts the world under its limits, and counts from now on what the kernel kills for memory.
-  void limit(Running::State& running, const Limits& limits);
+  void limit(Running::State& running, const StepSpec& spec);
   /// The descriptors that a mount list counts.
   std::vector<Fd> open_sources(const std::vector<MountSource>& sources, const std::vector<MountOp>& mounts,
                                const StepSpec& spec, bool user_namespace);
@@ -55,6 +55,7 @@ class StepHost {
     std::set<std::string> said;
   };
   const CgroupPlaces& cgroup_places();  // with the lock held
+  bool holds_devices(Security security);
   void warn(std::string text);
 
   const std::vector<PortForward> ports_;
