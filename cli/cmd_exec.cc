@@ -34,7 +34,7 @@ class Exec : public Verb {
     if (detach_) return start_detached(env);
     enter_user_namespace_if_needed(container.state.supervisor);
     SignalWatch* watch = &env.watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH});
-    ExecSpec spec = make_spec(container.state.init, parse_run_request(container.config.request));
+    ExecSpec spec = make_spec(container);
     Attachment attachment({.interactive = interactive_, .tty = tty_});
     Running running = start_or_exit_code([&] { return exec_into(container.state.init, spec, attachment.io()); });
     pass_signals(*watch, running, tty_);
@@ -49,7 +49,7 @@ class Exec : public Verb {
   int run_behind(CliEnv& env, SupervisorReport& report) {
     Container container = get_running(env);
     enter_user_namespace_if_needed(container.state.supervisor);
-    ExecSpec spec = make_spec(container.state.init, parse_run_request(container.config.request));
+    ExecSpec spec = make_spec(container);
     spec.tty = false;
     Running running = exec_into(container.state.init, spec, {});
     report.ready();
@@ -77,13 +77,14 @@ class Exec : public Verb {
     return 0;
   }
 
-  ExecSpec make_spec(pid_t init, const RunRequest& request) const {
+  ExecSpec make_spec(const Container& container) const {
+    RunRequest request = parse_run_request(container.config.request);
     ExecSpec spec;
+    spec.world_began = container.state.init_began;
     spec.argv = command_;
-    bool needs_home = !has_variable(request.env, "HOME");
-    spec.user = find_user_inside(init, user_.value_or(request.user), needs_home);
-    spec.env = request.env;
-    if (needs_home) spec.env.push_back("HOME=" + spec.user.home);
+    spec.user =
+        find_user_inside(container.state.init, user_.value_or(request.user), !has_variable(request.env, "HOME"));
+    spec.env = environment_of(request, container.config.id, spec.user);
     if (tty_ && !has_variable(spec.env, "TERM")) spec.env.emplace_back("TERM=xterm");
     RunFlags flags;
     flags.env = env_;
@@ -94,6 +95,7 @@ class Exec : public Verb {
     spec.add_capabilities = request.add_capabilities;
     spec.drop_capabilities = request.drop_capabilities;
     spec.no_new_privileges = request.no_new_privileges;
+    spec.ulimits = request.limits.ulimits;
     spec.tty = tty_;
     return spec;
   }

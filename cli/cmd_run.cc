@@ -1,7 +1,9 @@
 #include <csignal>
+#include <filesystem>
 
 #include "cli/commands.h"
 #include "cli/container_run.h"
+#include "cli/errors.h"
 #include "cli/host_flags.h"
 #include "cli/signals.h"
 #include "cli/terminal_session.h"
@@ -76,7 +78,10 @@ class RunContainer : public Verb {
   int run_detached(CliEnv& env, const Containers& containers, const Container& container) const {
     env.close_screen();
     try {
-      start_supervisor({"__supervise", env.root().string(), container.config.id});
+      start_supervisor({"__supervise", std::filesystem::absolute(env.root()).string(), container.config.id});
+    } catch (const StartFailure& failure) {
+      if (remove_) remove_ended(containers, container.config.id);
+      throw ExitError(failure, failure.exit_code());
     } catch (...) {
       if (remove_) remove_ended(containers, container.config.id);
       throw;

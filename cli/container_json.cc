@@ -31,7 +31,9 @@ std::string status_of(const ContainerState& state, Nanoseconds now) {
     case Phase::running:
       return "Up " + render_age(now - state.started);
     case Phase::exited:
-      return fmt::format("Exited ({}) {} ago", state.exit_code.value_or(0), render_age(now - state.finished));
+      return fmt::format("Exited ({}){}", state.exit_code.value_or(0),
+                         // Whoever looked after it was killed: nobody knows when.
+                         state.finished ? " " + render_age(now - state.finished) + " ago" : std::string());
   }
   return "";
 }

@@ -1,5 +1,7 @@
 #include "cli/container_run.h"
 
+#include <unistd.h>
+
 #include <csignal>
 
 #include "cli/attachment.h"
@@ -14,7 +16,7 @@
 namespace imgb {
 namespace {
 
-constexpr int kCannotExecute = 126, kNotFound = 127;
+constexpr int kCannotRun = 125, kCannotExecute = 126, kNotFound = 127;
 
 /// With --rm nobody can ask for the log: none is written.
 OutputLog log_of(ContainerOwner& owner, const ContainerConfig& config) {
@@ -63,30 +65,70 @@ void throw_start_failure(const Error& error) {
   throw;
 }
 
+namespace {
+
+/// How a container ended. What it was made of is gone by then.
+struct Ended {
+  StepResult result;
+  Nanoseconds at = 0;
+};
+
+/// Signals are not passed on any more.
+struct Forwarding {
+  SignalWatch& watch;
+  ~Forwarding() { watch.forward({}); }
+};
+
+Ended run_in_foreground(CliEnv& env, SignalWatch& watch, const Container& container, ContainerOwner& owner) {
+  RunRequest request = parse_run_request(container.config.request);
+  PreparedContainer prepared(env.store(), request, container.config.id, watch.token());
+  env.close_screen();
+  Sandbox sandbox({request.ports});
+  Attachment attachment({.interactive = request.interactive, .tty = request.tty});
+  Running running = start_container(sandbox, prepared, request, attachment.io());
+  for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
+  owner.started(running.pid(), running.main_process(), sandbox.forwards());
+  settle_in_background(env.store().root(), prepared.snapshots());
+  Forwarding forwarding{watch};
+  pass_signals(watch, running, request.tty);
+  attachment.serve(running, log_of(owner, container.config));
+  Ended ended{running.wait(), now()};
+  attachment.check();
+  return ended;
+}
+
+Ended run_in_background(Store& store, const Container& container, ContainerOwner& owner, SupervisorReport& report) {
+  RunRequest request = parse_run_request(container.config.request);
+  PreparedContainer prepared(store, request, container.config.id, {});
+  Sandbox sandbox({request.ports});
+  Pipe in, out = make_pipe(), err = make_pipe();
+  if (request.interactive) in = make_pipe();  // nobody writes, but it does not end either
+  StepIo io{in.read.get(), out.write.get(), err.write.get()};
+  Running running = start_container(sandbox, prepared, request, io);
+  for (Fd* theirs : {&in.read, &out.write, &err.write}) theirs->reset();
+  owner.started(running.pid(), running.main_process(), sandbox.forwards());
+  report.ready();
+  settle_in_background(store.root(), prepared.snapshots());
+  return {supervise(owner, running, request.tty ? running.terminal() : out.read, err.read), now()};
+}
+
+int exit_code_of(const std::exception& failure) {
+  const auto* with_code = dynamic_cast<const ExitError*>(&failure);
+  return with_code ? with_code->exit_code() : kCannotRun;
+}
+
+}  // namespace
+
 int run_attached(CliEnv& env, const Containers& containers, const Container& container) {
   SignalWatch& watch = env.watch_signals({SIGINT, SIGTERM, SIGHUP});
-  RunRequest request = parse_run_request(container.config.request);
   ContainerOwner owner(containers, container.config.id);
   try {
-    PreparedContainer prepared(env.store(), request, container.config.id, watch.token());
-    env.close_screen();
-    Sandbox sandbox({request.ports});
-    Attachment attachment({.interactive = request.interactive, .tty = request.tty});
-    Running running = start_container(sandbox, prepared, request, attachment.io());
-    for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
-    owner.started(running.pid(), sandbox.forwards());
-    settle_in_background(env.store().root(), prepared.snapshots());
-    pass_signals(watch, running, request.tty);
-    attachment.serve(running, log_of(owner, container.config));
-    StepResult result = running.wait();
-    watch.forward({});
-    owner.exited(result);
-    attachment.check();
-    if (result.out_of_memory) env.tell("imgb: the container was killed: out of memory");
-    return result.status.shell_code();
+    Ended ended = run_in_foreground(env, watch, container, owner);
+    owner.exited(ended.result, ended.at);
+    if (ended.result.out_of_memory) env.tell("imgb: the container was killed: out of memory");
+    return ended.result.status.shell_code();
   } catch (const std::exception& e) {
-    watch.forward({});
-    owner.failed(describe(e));
+    owner.failed(describe(e), exit_code_of(e));
     throw_if_stopped(watch.token());  // what came of it says nothing more
     throw;
   }
@@ -103,35 +145,26 @@ void remove_ended(const Containers& containers, const std::string& id) {
 int run_supervisor(std::span<const std::string> words) {
   SupervisorReport report;
   try {
+    if (::chdir("/") < 0) throw_errno("entering /");  // the caller's folder may be wanted for something else meanwhile
     Store store = Store::open(words[1]);
     Containers containers(store.folder("containers"));
     Container container = containers.get(words[2]);
-    RunRequest request = parse_run_request(container.config.request);
-    ContainerOwner owner(containers, container.config.id);
     int exit_code = 0;
-    try {
-      PreparedContainer prepared(store, request, container.config.id, {});
-      Sandbox sandbox({request.ports});
-      Pipe out = make_pipe(), err = make_pipe();
-      StepIo io{-1, out.write.get(), err.write.get()};
-      Running running = start_container(sandbox, prepared, request, io);
-      out.write.reset();
-      err.write.reset();
-      owner.started(running.pid(), sandbox.forwards());
-      report.ready();
-      settle_in_background(store.root(), prepared.snapshots());
-      exit_code = supervise(owner, running, request.tty ? running.terminal() : out.read, err.read);
-    } catch (const std::exception& e) {
-      owner.failed(describe(e));
-      throw;
+    {
+      ContainerOwner owner(containers, container.config.id);
+      try {
+        Ended ended = run_in_background(store, container, owner, report);
+        owner.exited(ended.result, ended.at);
+        exit_code = ended.result.status.shell_code();
+      } catch (const std::exception& e) {
+        owner.failed(describe(e), exit_code_of(e));
+        throw;
+      }
     }
-    if (container.config.remove_when_done) {
-      { ContainerOwner released = std::move(owner); }
-      remove_ended(containers, container.config.id);
-    }
+    if (container.config.remove_when_done) remove_ended(containers, container.config.id);
     return exit_code;
   } catch (const Error& e) {
-    report.failed(e);
+    report.failed(e, exit_code_of(e));
     return 1;
   }
 }

@@ -19,6 +19,17 @@ std::vector<Layer> layers_of(const LocalImage& image) {
   return layers;
 }
 
+std::string hostname_of(const RunRequest& request, const std::string& id) {
+  return request.hostname.empty() ? id.substr(0, 12) : request.hostname;
+}
+
+std::vector<std::string> environment_of(const RunRequest& request, const std::string& id, const UserIds& user) {
+  std::vector<std::string> env = request.env;
+  if (!has_variable(env, "HOSTNAME")) env.push_back("HOSTNAME=" + hostname_of(request, id));
+  if (!has_variable(env, "HOME")) env.push_back("HOME=" + user.home);
+  return env;
+}
+
 PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, const std::string& id,
                                      std::stop_token stop)
     : snapshots_(store) {
@@ -36,10 +47,8 @@ PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, co
     return snapshots_.find_content(layers, RootedPath::clean(path), max_bytes, stop);
   });
   spec_.argv = request.argv;
-  spec_.hostname = request.hostname.empty() ? id.substr(0, 12) : request.hostname;
-  spec_.env = request.env;
-  if (!has_variable(spec_.env, "HOSTNAME")) spec_.env.push_back("HOSTNAME=" + spec_.hostname);
-  if (needs_home) spec_.env.push_back("HOME=" + spec_.user.home);
+  spec_.hostname = hostname_of(request, id);
+  spec_.env = environment_of(request, id, spec_.user);
   spec_.cwd = RootedPath::clean(request.cwd);
   spec_.security = request.security;
   spec_.read_only_root = request.read_only;
@@ -71,7 +80,10 @@ void PreparedContainer::add_volumes(Store& store, const RunRequest& request, con
       continue;
     }
     sources_.push_back(open_volume(store, volume, image));
-    spec_.mounts.push_back(BindMount{sources_.back().get(), target, volume.read_only, false});
+    spec_.mounts.push_back(BindMount{.source_fd = sources_.back().get(),
+                                     .target = target,
+                                     .read_only = volume.read_only,
+                                     .recursive = volume.kind == VolumeRequest::Kind::folder});
   }
 }
 

@@ -17,6 +17,11 @@ namespace imgb {
 /// Layers of an image of the store, bottom first.
 std::vector<Layer> layers_of(const LocalImage& image);
 
+/// The container's host name: as asked for, or the beginning of its id.
+std::string hostname_of(const RunRequest& request, const std::string& id);
+/// Variables of every process in the container: what was asked for, HOSTNAME and HOME.
+std::vector<std::string> environment_of(const RunRequest& request, const std::string& id, const UserIds& user);
+
 /// Everything a container's process needs while it runs: unpacked layers, an upper folder that is dropped at the end,
 /// volumes. Made by `imgb run` or by the supervisor of a detached container; must outlive what was started with it.
 class PreparedContainer {

@@ -60,11 +60,18 @@ std::vector<std::string> variables(const RunFlags& flags, const RuntimeConfig& i
   return env;
 }
 
+/// 0 and -1 are Docker's words for no limit.
+std::uint64_t parse_pids(const std::string& text) {
+  if (text == "0" || text == "-1") return kUnlimited;
+  if (auto number = find_unsigned(text)) return *number;
+  throw_error(ErrorKind::usage, "--pids-limit is a number, or -1 for none, not {:?}", printable(text));
+}
+
 Limits limits_of(const RunFlags& flags) {
   Limits limits;
   limits.memory_bytes = flags.memory;
   limits.shm_bytes = flags.shm_size;
-  limits.pids = flags.pids;
+  if (flags.pids) limits.pids = parse_pids(*flags.pids);
   if (flags.cpus) limits.cpus = parse_cpus(*flags.cpus);
   for (const std::string& text : flags.ulimits) limits.ulimits.push_back(parse_ulimit(text));
   return limits;
@@ -97,7 +104,7 @@ void RunFlags::describe(Flags& flags) {
   flags.size(memory, "m,memory", "Memory it may use");
   flags.list(mounts, "mount", "KEY=VALUE,...", "type=bind,src=PATH,dst=PATH[,ro], type=volume or type=tmpfs");
   flags.text(network, "network", "NETWORK", "default (private), host or none");
-  flags.number(pids, "pids-limit", "NUMBER", "Processes it may have");
+  flags.text(pids, "pids-limit", "NUMBER", "Processes it may have; -1: no limit");
   flags.boolean(privileged, "privileged", "All capabilities and devices: no isolation");
   flags.list(ports, "p,publish", "PORTS", "[[ADDRESS:]HOST:]CONTAINER[/udp]: a port of the host that leads into it");
   flags.boolean(publish_all, "P,publish-all", "Publish every port that the image exposes, on free ports of the host");

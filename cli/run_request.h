@@ -55,9 +55,9 @@ struct RunFlags {
 
   std::vector<std::string> env, env_files, volumes, mounts, tmpfs, ports, add_hosts, add_capabilities,
       drop_capabilities, ulimits, dns, security_opts;
-  std::optional<std::string> entrypoint, workdir, user, hostname, cpus;
+  std::optional<std::string> entrypoint, workdir, user, hostname, cpus, pids;
   std::string network = "default", security, stop_signal;
-  std::optional<std::uint64_t> memory, shm_size, pids, stop_timeout;
+  std::optional<std::uint64_t> memory, shm_size, stop_timeout;
   bool interactive = false, tty = false, read_only = false, privileged = false, init = false, publish_all = false;
 };
 

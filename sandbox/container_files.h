@@ -11,6 +11,7 @@ inline constexpr std::string_view kContainerConfigFile = "config.json";
 inline constexpr std::string_view kContainerStateFile = "state.json";
 inline constexpr std::string_view kContainerLockFile = "lock";
 inline constexpr std::string_view kContainerLogFile = "log";
+inline constexpr std::string_view kContainerOldLogFile = "log.old";  ///< What was in the log before, when it was full.
 
 std::string render(const ContainerConfig& config);
 ContainerConfig parse_container_config(std::string_view text);  ///< Error(corrupt).

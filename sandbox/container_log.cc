@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -45,20 +46,58 @@ void read_on(const Fd& log, std::string& buffer, const std::function<void(const 
 
 }  // namespace
 
+namespace {
+
+bool is_same_file(const Fd& a, const Fd& b) {
+  struct stat of_a {
+  }, of_b{};
+  if (::fstat(a.get(), &of_a) < 0 || ::fstat(b.get(), &of_b) < 0) throw_errno("looking at the container's log");
+  return of_a.st_ino == of_b.st_ino && of_a.st_dev == of_b.st_dev;
+}
+
+std::optional<Fd> first_log(const Dir& home) {
+  auto old = home.find_file(kContainerOldLogFile, O_RDONLY);
+  return old ? std::move(old) : home.find_file(kContainerLogFile, O_RDONLY);
+}
+
+/// The file that was begun when `log` was full; nullopt while that is the newest.
+std::optional<Fd> next_log(const Dir& home, const Fd& log) {
+  auto newest = home.find_file(kContainerLogFile, O_RDONLY);
+  if (!newest || is_same_file(*newest, log)) return std::nullopt;
+  auto old = home.find_file(kContainerOldLogFile, O_RDONLY);
+  return old && !is_same_file(*old, log) ? std::move(old) : std::move(newest);
+}
+
+bool is_over(const Dir& home) {
+  try {
+    return FileLock::try_take(home, kContainerLockFile, FileLock::Mode::shared).has_value();
+  } catch (const SystemError& e) {
+    if (e.errno_value() == ENOENT) return true;  // removed meanwhile
+    throw;
+  }
+}
+
+}  // namespace
+
 void read_log(const Containers& containers, std::string_view id, bool follow, std::stop_token stop,
               const std::function<void(const LogRecord&)>& record) {
   Dir home = containers.folder_of(id);
-  auto log = home.find_file(kContainerLogFile, O_RDONLY);
-  if (!log) return;  // never started
   std::string buffer;
-  if (!follow) return read_on(*log, buffer, record);
-  Watch watch(*log);
-  for (;;) {
-    // Asked before the reading: what was written before the end is then read after it.
-    bool over = FileLock::try_take(home, kContainerLockFile, FileLock::Mode::shared).has_value();
-    read_on(*log, buffer, record);
-    if (over || stop.stop_requested()) return;
-    watch.wait();
+  for (auto log = first_log(home); log;) {
+    std::optional<Watch> watch;
+    if (follow) watch.emplace(*log);
+    for (;;) {
+      // Asked before the reading: what was written before the end, or before the next file, is then read after it.
+      bool over = !follow || is_over(home);
+      auto next = next_log(home, *log);
+      read_on(*log, buffer, record);
+      if (next) {
+        log = std::move(next);
+        break;
+      }
+      if (over || stop.stop_requested()) return;
+      watch->wait();
+    }
   }
 }
 

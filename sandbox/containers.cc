@@ -14,6 +14,8 @@
 #include "core/base/text.h"
 #include "core/store/file_lock.h"
 #include "sandbox/container_files.h"
+#include "sandbox/container_log.h"
+#include "sandbox/procfs.h"
 
 namespace imgb {
 namespace {
@@ -21,6 +23,8 @@ namespace {
 constexpr std::uint64_t kMaxFileBytes = 4 << 20;
 constexpr std::string_view kNamesLock = ".names";
 constexpr int kKilled = 137;
+constexpr std::string_view kReserveFile = "state.last";
+constexpr std::size_t kReserveBytes = 32 << 10, kMaxErrorBytes = 4096;
 
 std::string random_id() {
   std::byte bytes[32];
@@ -52,6 +56,49 @@ std::optional<Container> find_container(const Dir& folder) {
     c.state.exit_code = kKilled;
   }
   return c;
+}
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kTeardownLimit{60};
+constexpr std::chrono::milliseconds kMaxLook{50};
+
+/// True when the process has ended by then.
+bool ended_by(const Fd& pidfd, Clock::time_point deadline) {
+  for (;;) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd ready{pidfd.get(), POLLIN, 0};
+    int got = ::poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
+    if (got > 0) return true;
+    if (got == 0) return false;
+    if (errno != EINTR) throw_errno("waiting for a container");
+  }
+}
+
+/// Empty when there is no such process any more.
+Fd open_process(pid_t pid, std::uint64_t began) {
+  Fd pidfd(pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)) : -1);
+  // Asked after it was opened: that process still has its number, so it is the one that was opened.
+  if (pidfd && Procfs::open().find_start_time(pid) != began) pidfd.reset();
+  return pidfd;
+}
+
+/// Returns when nobody looks after the container any more; nullopt when it was removed. A lock knows no deadline, so it
+/// is looked at again and again, and at once when its holder ends.
+std::optional<FileLock> wait_for_owner(const Dir& home, const Container& container) {
+  Fd owner(static_cast<int>(::syscall(SYS_pidfd_open, container.state.supervisor, 0)));
+  auto deadline = Clock::now() + kTeardownLimit;
+  std::chrono::milliseconds look{1};
+  try {
+    for (; Clock::now() < deadline; look = std::min(look * 2, kMaxLook)) {
+      if (auto lock = FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive)) return lock;
+      if (ended_by(owner, Clock::now() + look)) owner.reset();
+    }
+  } catch (const SystemError& e) {
+    if (e.errno_value() == ENOENT) return std::nullopt;
+    throw;
+  }
+  throw_error(ErrorKind::unavailable, "container {} has ended, but the imgb that ran it (process {}) has not finished",
+              container.config.name, container.state.supervisor);
 }
 
 }  // namespace
@@ -116,6 +163,10 @@ void Containers::remove(std::string_view id) const {
   Dir home = folder_of(id);
   auto lock = FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive);
   if (!lock) {
+    auto container = find_container(home);
+    if (container && container->state.phase == ContainerState::Phase::exited) lock = wait_for_owner(home, *container);
+  }
+  if (!lock) {
     Error e(ErrorKind::denied, fmt::format("container {} is running", id.substr(0, 12)));
     throw e.set_hint(fmt::format("stop it first (imgb stop {0}) or force it (imgb rm -f {0})", id.substr(0, 12)));
   }
@@ -137,11 +188,31 @@ struct ContainerOwner::State {
   FileLock lock;
   ContainerConfig config;
   ContainerState state;
-  Fd log;
+  ContainerLog log;
+  Fd reserve;  ///< Room for the last state, which must find some when the disk is full.
   void save() const { home.replace_file(kContainerStateFile, render(state), 0600); }
+  void save_last();
 };
 
+void ContainerOwner::State::save_last() {
+  state.error.resize(std::min(state.error.size(), kMaxErrorBytes));
+  std::string text = render(state);
+  if (text.size() > kReserveBytes) return save();
+  if (::lseek(reserve.get(), 0, SEEK_SET) < 0) throw_errno("writing the container's last state");
+  write_all(reserve, text, "the container's last state");
+  if (::ftruncate(reserve.get(), static_cast<off_t>(text.size())) < 0 || ::fdatasync(reserve.get()) < 0)
+    throw_errno("writing the container's last state");
+  home.rename(kReserveFile, home, kContainerStateFile);
+  home.sync();
+}
+
 namespace {
+
+Fd make_reserve(const Dir& home) {
+  Fd file = home.open_file(kReserveFile, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  write_all(file, std::string(kReserveBytes, ' '), "room for the container's last state");
+  return file;
+}
 
 FileLock lock_or_refuse(const Dir& home, std::string_view id) {
   if (auto lock = FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive)) return *std::move(lock);
@@ -154,64 +225,52 @@ ContainerOwner::ContainerOwner(const Containers& containers, const std::string& 
   Dir home = containers.folder_of(id);
   FileLock lock = lock_or_refuse(home, id);
   ContainerConfig config = parse_container_config(home.read_file(kContainerConfigFile, kMaxFileBytes));
-  Fd log = home.open_file(kContainerLogFile, O_WRONLY | O_CREAT | O_APPEND, 0600);
-  state_ = std::make_unique<State>(State{std::move(home), std::move(lock), std::move(config), {}, std::move(log)});
+  ContainerLog log(home);
+  Fd reserve = make_reserve(home);
+  state_ = std::make_unique<State>(
+      State{std::move(home), std::move(lock), std::move(config), {}, std::move(log), std::move(reserve)});
 }
 ContainerOwner::ContainerOwner(ContainerOwner&&) noexcept = default;
 ContainerOwner::~ContainerOwner() = default;
 
 const ContainerConfig& ContainerOwner::config() const { return state_->config; }
 
-void ContainerOwner::started(pid_t init, const std::vector<PortForward>& ports) {
+void ContainerOwner::started(pid_t init, pid_t main_process, const std::vector<PortForward>& ports) {
+  Procfs proc = Procfs::open();
   ContainerState& s = state_->state;
   s.phase = ContainerState::Phase::running;
   s.supervisor = ::getpid();
   s.init = init;
+  s.init_began = proc.find_start_time(init).value_or(0);
+  s.main_process = main_process;
+  s.main_began = proc.find_start_time(main_process).value_or(0);
   s.started = now();
   s.ports = ports;
   state_->save();
 }
 
-void ContainerOwner::exited(const StepResult& result) {
+void ContainerOwner::exited(const StepResult& result, Nanoseconds finished) {
   ContainerState& s = state_->state;
   s.phase = ContainerState::Phase::exited;
-  s.finished = now();
+  s.finished = finished;
   s.exit_code = result.status.shell_code();
   s.out_of_memory = result.out_of_memory;
-  state_->save();
+  if (!state_->log.failure().empty()) s.error = "some of its output is not in its log: " + state_->log.failure();
+  state_->save_last();
 }
 
-void ContainerOwner::failed(std::string_view error) {
+void ContainerOwner::failed(std::string_view error, int exit_code) {
   ContainerState& s = state_->state;
   s.phase = ContainerState::Phase::exited;
   s.finished = now();
-  s.exit_code = 125;
+  s.exit_code = exit_code;
   s.error = error;
-  state_->save();
+  state_->save_last();
 }
 
-void ContainerOwner::log(Stream stream, std::span<const std::byte> bytes) {
-  // One write a record: readers never see half a header.
-  std::string record = log_record_header(now(), stream, bytes.size());
-  record.append(as_text(bytes));
-  record += '\n';
-  write_all(state_->log, record, "the container's log");
-}
+void ContainerOwner::log(Stream stream, std::span<const std::byte> bytes) noexcept { state_->log.write(stream, bytes); }
 
 namespace {
-
-/// Waits for the process to end; false when it has not by then.
-bool ended_within(const Fd& pidfd, std::chrono::milliseconds limit) {
-  auto deadline = std::chrono::steady_clock::now() + limit;
-  for (;;) {
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
-    pollfd ready{pidfd.get(), POLLIN, 0};
-    int got = ::poll(&ready, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
-    if (got > 0) return true;
-    if (got == 0) return false;
-    if (errno != EINTR) throw_errno("waiting for a container");
-  }
-}
 
 void send(const Fd& pidfd, int number) {
   if (::syscall(SYS_pidfd_send_signal, pidfd.get(), number, nullptr, 0) < 0 && errno != ESRCH)
@@ -221,19 +280,16 @@ void send(const Fd& pidfd, int number) {
 }  // namespace
 
 void stop_container(const Containers& containers, const Container& container, std::optional<int> timeout_seconds) {
-  if (container.state.phase != ContainerState::Phase::running) return;
+  const ContainerState& state = container.state;
+  if (state.phase != ContainerState::Phase::running) return;
   Dir home = containers.folder_of(container.config.id);
-  // The number is that of the init of whoever holds the lock; once open, the pidfd names it whatever becomes of the
-  // number.
-  Fd init(static_cast<int>(::syscall(SYS_pidfd_open, container.state.init, 0)));
-  if (!init || FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive)) return;
-  // Whoever runs the container passes it to the main process; the init takes orders from nobody else.
-  Fd owner(static_cast<int>(::syscall(SYS_pidfd_open, container.state.supervisor, 0)));
-  if (owner) send(owner, container.config.stop_signal);
-  if (!ended_within(init, std::chrono::seconds(timeout_seconds.value_or(container.config.stop_timeout_seconds))))
-    send(init, SIGKILL);
-  FileLock::take(home, kContainerLockFile,
-                 FileLock::Mode::exclusive);  // free when its owner has written the last state
+  if (Fd init = open_process(state.init, state.init_began)) {
+    // To the program itself: whoever looks after it may be in the foreground, and has signals of its own.
+    if (Fd program = open_process(state.main_process, state.main_began)) send(program, container.config.stop_signal);
+    std::chrono::seconds timeout(timeout_seconds.value_or(container.config.stop_timeout_seconds));
+    if (!ended_by(init, Clock::now() + timeout)) send(init, SIGKILL);
+  }
+  wait_for_owner(home, container);
 }
 
 }  // namespace imgb

@@ -40,7 +40,10 @@ struct ContainerConfig {
 struct ContainerState {
   enum class Phase { created, running, exited };
   Phase phase = Phase::created;
-  pid_t supervisor = 0, init = 0;  ///< While running.
+  /// While running. `init` is process 1 of its world, `main_process` the program; with when they began (Procfs), since
+  /// numbers are used again.
+  pid_t supervisor = 0, init = 0, main_process = 0;
+  std::uint64_t init_began = 0, main_began = 0;
   Nanoseconds started = 0, finished = 0;
   std::optional<int> exit_code;
   bool out_of_memory = false;
@@ -54,7 +57,7 @@ struct Container {
 };
 
 /// containers/ of the store: one folder per container, named by its id:
-///   config.json  ContainerConfig      state.json  ContainerState      log  output (see LogReader)
+///   config.json  ContainerConfig      state.json  ContainerState      log, log.old  output (see read_log)
 ///   lock         flocked by the process that runs the container: held = running, whatever state.json says
 /// No daemon: a container that runs detached is owned by a supervisor, this program executed again.
 class Containers {
@@ -66,7 +69,7 @@ class Containers {
   std::vector<Container> list() const;  ///< Newest first. A dead supervisor's container shows as exited, code 137.
   /// By name, id or a prefix of an id that is unique. Error(not_found), Error(input) when ambiguous.
   Container get(std::string_view name_or_id) const;
-  /// Error(denied) while it runs.
+  /// Error(denied) while it runs. Waits for an owner who has written the last state but not let go yet.
   void remove(std::string_view id) const;
   Dir folder_of(std::string_view id) const;
 
@@ -81,11 +84,12 @@ class ContainerOwner {
   ContainerOwner(ContainerOwner&&) noexcept;
   ~ContainerOwner();
   const ContainerConfig& config() const;
-  void started(pid_t init, const std::vector<PortForward>& ports);
-  void exited(const StepResult& result);
-  void failed(std::string_view error);  ///< It did not come to run.
+  void started(pid_t init, pid_t main_process, const std::vector<PortForward>& ports);
+  /// The last state, written when all that the container was made of is gone. Also where the disk is full.
+  void exited(const StepResult& result, Nanoseconds finished);
+  void failed(std::string_view error, int exit_code = 125);  ///< It did not come to run.
   enum class Stream { out = 1, err = 2 };
-  void log(Stream stream, std::span<const std::byte> bytes);
+  void log(Stream stream, std::span<const std::byte> bytes) noexcept;  ///< What cannot be written is lost.
 
  private:
   struct State;
@@ -94,7 +98,15 @@ class ContainerOwner {
 
 /// Starts the supervisor: this program again with `words` (the hidden command and its arguments), in a session of
 /// its own, with /dev/null as stdin, stdout and stderr. Returns when it has said ready(); throws what it said by
-/// failed(), or Error(internal) when it ended without a word.
+/// failed() as StartFailure, or Error(internal) when it ended without a word.
+class StartFailure : public Error {
+ public:
+  StartFailure(const Error& error, int exit_code) : Error(error), exit_code_(exit_code) {}
+  int exit_code() const { return exit_code_; }
+
+ private:
+  int exit_code_;
+};
 void start_supervisor(const std::vector<std::string>& words);
 /// In the supervisor: tells the waiting parent. Once.
 class SupervisorReport {
@@ -103,16 +115,16 @@ class SupervisorReport {
   /// supervise() needs.
   SupervisorReport();
   void ready();
-  void failed(const Error& error);
+  void failed(const Error& error, int exit_code = 125);
 
  private:
   Fd to_parent_;
 };
-/// Runs a started container to its end in this process: output to its log, SIGTERM and SIGINT passed on, state kept.
-/// Returns its exit code. Used by the supervisor.
-int supervise(ContainerOwner& owner, Running& running, const Fd& out, const Fd& err);
+/// Runs a started container to its end in this process: output to its log, signals passed on. Used by the supervisor.
+StepResult supervise(ContainerOwner& owner, Running& running, const Fd& out, const Fd& err);
 
-/// Sends the stop signal, and SIGKILL when the timeout has passed; returns when the container is over.
+/// Sends the stop signal to the program, and SIGKILL to all when the timeout has passed; returns when the container is
+/// over and nobody looks after it any more. Error(unavailable) when whoever does has not finished a minute later.
 void stop_container(const Containers& containers, const Container& container, std::optional<int> timeout_seconds);
 
 /// Reads a container's log: records "<nanoseconds> <1|2> <length>\n<bytes>\n". With `follow`, waits for more until the

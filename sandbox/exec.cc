@@ -54,12 +54,16 @@ std::uint64_t bounding_set(const Procfs& proc, pid_t world) {
   throw_error(ErrorKind::unsupported, "/proc/{}/status does not tell of capabilities", world);
 }
 
+[[noreturn]] void throw_gone(pid_t world) {
+  throw_error(ErrorKind::input, "the container has ended: there is no process {} of it any more", world);
+}
+
 }  // namespace
 
 Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   Fd world(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!world) throw_errno("the container's process {}", pid);
   Procfs proc = Procfs::open();
+  if (!world || (spec.world_began && proc.find_start_time(pid) != spec.world_began)) throw_gone(pid);
   Foreign foreign = foreign_namespaces(proc, pid);
   WorldIds ids = ids_of(proc, pid, foreign.user);
 
@@ -86,6 +90,7 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   running->pidfd = running->joiner->pidfd().duplicate();
   running->control = std::move(sockets.ours);
   sockets.theirs.reset();
+  running->raise_limits(process.limits);
   move_to_cgroups(running->pid, find_cgroup_places(), find_cgroup_places(pid));
 
   Fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
@@ -93,6 +98,8 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
   std::array stdio = {io.in, io.out, io.err};
   for (int& one : stdio)
     if (one < 0) one = null.get();
+  // All that was asked for by number is of the process that was opened, if it still has that number.
+  if (::syscall(SYS_pidfd_send_signal, world.get(), 0, nullptr, 0) < 0) throw_gone(pid);
   give_pipes(io, process, ids);
   send_plan(running->control, plan, stdio, numbers_of(foreign.spaces));
   running->wait_for_start();

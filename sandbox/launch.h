@@ -42,6 +42,7 @@ class Running {
   ~Running();
 
   pid_t pid() const;           ///< Of the world's process 1, as the host counts.
+  pid_t main_process() const;  ///< Of the program; 0 when it is no more.
   const Fd& terminal() const;  ///< Our side of the terminal (StepSpec::tty); read ends with EIO when all is over.
   void resize_terminal(unsigned rows, unsigned columns) const;
   void signal(int number) const noexcept;  ///< To the main process.
@@ -98,7 +99,7 @@ class Sandbox {
   std::unique_ptr<State> state_;
 };
 
-/// `imgb exec`: one more process in the world whose process 1 has the number `pid`.
+/// `imgb exec`: one more process in the world whose process 1 has the number `pid`. Error(input) when that is no more.
 Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io);
 
 }  // namespace imgb

@@ -24,12 +24,13 @@ Fd clone_tree(int place, bool recursive, std::string_view what) {
 bool set_attributes(const Fd& mount, MountAttributes set, int user_namespace, bool recursive) {
   mount_attr attributes{};
   attributes.attr_set = set;
+  attributes.propagation = MS_PRIVATE;  // what is mounted below is seen on one side alone
   if (user_namespace >= 0) {
     attributes.attr_set |= MOUNT_ATTR_IDMAP;
     attributes.userns_fd = static_cast<std::uint64_t>(user_namespace);
   }
   unsigned flags = AT_EMPTY_PATH | (recursive ? unsigned{AT_RECURSIVE} : 0u);
-  return attributes.attr_set == 0 || ::mount_setattr(mount.get(), "", flags, &attributes, sizeof attributes) == 0;
+  return ::mount_setattr(mount.get(), "", flags, &attributes, sizeof attributes) == 0;
 }
 
 struct KnownDevice {
@@ -109,10 +110,12 @@ class Opener {
     Fd mount = clone_tree(bind.source_fd, bind.recursive, what);
     if (set_attributes(mount, attributes, user_namespace_, bind.recursive)) return mount;
     if (user_namespace_ < 0) throw_errno("binding {}", what);
-    // A file system without idmapped mounts, or one that is idmapped already: owners show as nobody.
+    // A file system without idmapped mounts, or one that is idmapped already: owners show as nobody. It may be one that
+    // is mounted below the source.
     if (!set_attributes(mount, attributes, -1, bind.recursive)) throw_errno("binding {}", what);
-    warnings_.push_back(
-        fmt::format("{}: its file system takes no idmapped mounts, so owners show as nobody and cannot be set", what));
+    bool below = bind.recursive && set_attributes(mount, 0, user_namespace_, false);
+    warnings_.push_back(fmt::format("{}: {} takes no idmapped mounts, so owners show as nobody and cannot be set", what,
+                                    below ? "a file system that is mounted below it" : "its file system"));
     return mount;
   }
 

@@ -91,7 +91,7 @@ bool PrivateNetwork::State::start_slirp(const std::string& program, int user_nam
   spawn.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
   spawn.fds = {{3, ready.write.get()}, {4, name_space.get()}, {6, lifeline.read.get()}, {7, api_folder.get()}};
   if (user_namespace >= 0) spawn.fds.emplace(5, user_namespace);
-  spawn.die_with_parent = false;  // that is the thread, which may end before the network; the lifeline is the process's
+  spawn.die_with_parent = false;  // the lifeline tells it
   helper = Child::start(spawn);
   ready.write.reset();
   lifeline.read.reset();
@@ -206,9 +206,8 @@ PrivateNetwork PrivateNetwork::create(int user_namespace, const std::vector<Port
     if (state->start_pasta(*pasta, user_namespace, state->forwards)) return PrivateNetwork(std::move(state));
   }
   throw Error(ErrorKind::unsupported,
-              fmt::format("{} does not start on this host", slirp && pasta ? "none of slirp4netns and pasta"
-                                                            : slirp        ? "slirp4netns"
-                                                                           : "pasta"))
+              slirp && pasta ? "neither slirp4netns nor pasta starts on this host"
+                             : fmt::format("{} does not start on this host", slirp ? "slirp4netns" : "pasta"))
       .set_hint(
           "it opens /dev/net/tun: modprobe tun, and for ordinary users chmod 0666 /dev/net/tun; or use "
           "--network=host or --network=none");

@@ -273,6 +273,7 @@ ProcessPlan make_process_plan(const ExecSpec& spec, const PlanHost& host) {
                 .no_new_privileges = spec.no_new_privileges,
                 .add_capabilities = spec.add_capabilities,
                 .drop_capabilities = spec.drop_capabilities,
+                .limits = {.ulimits = spec.ulimits},
                 .tty = spec.tty};
   return make_plan(step, host).process;
 }

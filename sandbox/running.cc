@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -17,6 +18,8 @@
 #include "core/base/stop_event.h"
 #include "core/base/text.h"
 #include "sandbox/control.h"
+#include "sandbox/plan.h"
+#include "sandbox/procfs.h"
 #include "sandbox/spawner.h"
 
 namespace imgb {
@@ -67,8 +70,18 @@ void Running::State::kill_all() const noexcept {
 }
 
 void Running::State::send_signal(int number) const noexcept {
-  stub::Signal signal{number};
-  ::send(control.get(), &signal, sizeof signal, MSG_NOSIGNAL | MSG_DONTWAIT);
+  ::syscall(SYS_pidfd_send_signal, main.get(), number, nullptr, 0);
+}
+
+void Running::State::raise_limits(const std::vector<ResourceLimit>& limits) const {
+  for (const ResourceLimit& limit : limits) {
+    auto resource = static_cast<__rlimit_resource>(limit.resource);
+    rlimit64 allowed{};
+    if (::prlimit64(pid, resource, nullptr, &allowed) < 0 || limit.hard <= allowed.rlim_max) continue;
+    allowed.rlim_max = limit.hard;
+    // Refused where imgb has no right to: the stub then takes what it gets, or says that it cannot.
+    ::prlimit64(pid, resource, &allowed, nullptr);
+  }
 }
 
 void Running::State::throw_failure(const StubMessage& message) const {
@@ -105,6 +118,7 @@ void Running::State::take_report(StubMessage message) {
       return;
     case stub::Report::started:
       started = true;
+      if (!message.descriptors.empty()) main = std::move(message.descriptors[0]);
       return;
     case stub::Report::exited: {
       auto report = message.value<stub::ExitReport>(1);
@@ -218,6 +232,13 @@ Running& Running::operator=(Running&&) noexcept = default;
 Running::~Running() = default;
 
 pid_t Running::pid() const { return state_->pid; }
+pid_t Running::main_process() const {
+  if (!state_->main) return 0;
+  std::string info = Procfs::open().read(fmt::format("{}/fdinfo/{}", ::getpid(), state_->main.get()));
+  for (std::string_view line : split(info, '\n'))
+    if (line.starts_with("Pid:\t")) return static_cast<pid_t>(find_unsigned(line.substr(5)).value_or(0));
+  return 0;
+}
 const Fd& Running::terminal() const { return state_->terminal; }
 const Fd& Running::ended() const { return state_->pidfd; }
 void Running::signal(int number) const noexcept { state_->send_signal(number); }

@@ -15,6 +15,7 @@
 namespace imgb {
 
 class Spawner;
+struct ResourceLimit;
 struct StubMessage;
 
 /// The inside of Running, which worlds.cc, sandbox.cc and exec.cc fill.
@@ -22,6 +23,7 @@ struct Running::State {
   pid_t pid = -1;              ///< Nothing else has this number until the spawner, or `joiner`, lets go of it.
   Spawner* spawner = nullptr;  ///< Of a world; borrowed.
   Fd pidfd, control, terminal;
+  Fd main;                      ///< The program, from its start on.
   std::optional<Child> joiner;  ///< `imgb exec`: our child, whose end is the end.
   std::unique_ptr<Cgroup> cgroup;
   std::uint64_t oom_kills_before = 0;
@@ -42,6 +44,8 @@ struct Running::State {
   void take_reports();
   void take_report(StubMessage message);
   [[noreturn]] void throw_failure(const StubMessage& message) const;
+  /// What a program may use is allowed from here where it takes the host's rights: no process of the world can.
+  void raise_limits(const std::vector<ResourceLimit>& limits) const;
   void kill_all() const noexcept;
   void send_signal(int number) const noexcept;
   /// Waits for the end while `output` (a pipe, or -1) is read into `sink`. False: `limit` has passed.

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -17,15 +16,6 @@
 
 namespace imgb {
 namespace {
-
-/// What a step may use is set from here where it takes the host's rights: no process of the world can raise a limit.
-void raise_limits(pid_t pid, const std::vector<ResourceLimit>& limits) {
-  for (const ResourceLimit& limit : limits) {
-    rlimit64 wanted{limit.soft, limit.hard};
-    // Refused where imgb has no right to: the stub then takes what it gets, or says that it cannot.
-    ::prlimit64(pid, static_cast<__rlimit_resource>(limit.resource), &wanted, nullptr);
-  }
-}
 
 struct StdioFds {
   explicit StdioFds(const StepIo& io) : null(::open("/dev/null", O_RDWR | O_CLOEXEC)) {
@@ -68,7 +58,7 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
   WorldKind kind = worlds.kind_of(plan, spec.security);
   auto running = worlds.get(kind, plan, spec);
   host.limit(*running, spec);
-  raise_limits(running->pid, plan.process.limits);
+  running->raise_limits(plan.process.limits);
   std::vector<Fd> sources = host.open_sources(plan.sources, plan.mounts, spec, plan.user_namespace);
   if (!spec.root.upper.empty()) {
     running->snapshots = spec.root.snapshots->duplicate();

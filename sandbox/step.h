@@ -98,12 +98,15 @@ struct StepSpec {
 
 /// `imgb exec`: one more process in a running world.
 struct ExecSpec {
+  std::uint64_t world_began =
+      0;  ///< When the world's process 1 did (Procfs): its number alone may be another's. 0: any.
   std::vector<std::string> argv, env;
   RootedPath cwd;
   UserIds user;
   Security security = Security::standard;
   std::vector<std::string> add_capabilities, drop_capabilities;
   bool no_new_privileges = false;
+  std::vector<Limits::Rlimit> ulimits;
   bool tty = false;
 };
 

@@ -19,7 +19,7 @@ namespace {
 /// The supervisor's descriptor for its word to the parent.
 constexpr int kReportFd = 3;
 constexpr std::string_view kReady = "ready\n";
-/// A failure is "KIND MESSAGE", and this and the hint after it.
+/// A failure is "KIND CODE MESSAGE", and this and the hint after it.
 constexpr char kBeforeHint = '\0';
 
 /// All that a container may want as its stop signal; not those that the kernel sends for our own faults and children.
@@ -70,15 +70,17 @@ void start_supervisor(const std::vector<std::string>& words) {
   child.release();
   if (said == kReady) return;
   if (said.empty()) throw_error(ErrorKind::internal, "the container's supervisor ended without a word");
-  auto kind = find_unsigned(std::string_view(said).substr(0, said.find(' ')));
-  if (!kind || *kind > static_cast<unsigned>(ErrorKind::internal))
+  std::size_t first = said.find(' '), second = said.find(' ', first + 1);
+  auto kind = find_unsigned(std::string_view(said).substr(0, first));
+  auto exit_code = find_unsigned(std::string_view(said).substr(first + 1, second - first - 1));
+  if (!kind || *kind > static_cast<unsigned>(ErrorKind::internal) || !exit_code || *exit_code > 255)
     throw_error(ErrorKind::internal, "{}", printable(said));
-  std::string message = said.substr(said.find(' ') + 1), hint;
+  std::string message = said.substr(second + 1), hint;
   if (std::size_t end = message.find(kBeforeHint); end != std::string::npos) {
     hint = message.substr(end + 1);
     message.resize(end);
   }
-  throw Error(static_cast<ErrorKind>(*kind), message).set_hint(hint);
+  throw StartFailure(Error(static_cast<ErrorKind>(*kind), message).set_hint(hint), static_cast<int>(*exit_code));
 }
 
 SupervisorReport::SupervisorReport() : to_parent_(kReportFd) {
@@ -92,15 +94,16 @@ void SupervisorReport::ready() {
   to_parent_.reset();
 }
 
-void SupervisorReport::failed(const Error& error) {
+void SupervisorReport::failed(const Error& error, int exit_code) {
   if (!to_parent_) return;  // the parent has gone with "ready"; the container's state tells the rest
-  write_all(to_parent_,
-            fmt::format("{} {}{}{}", static_cast<int>(error.kind()), error.what(), kBeforeHint, error.hint()),
-            "the report");
+  write_all(
+      to_parent_,
+      fmt::format("{} {} {}{}{}", static_cast<int>(error.kind()), exit_code, error.what(), kBeforeHint, error.hint()),
+      "the report");
   to_parent_.reset();
 }
 
-int supervise(ContainerOwner& owner, Running& running, const Fd& out, const Fd& err) {
+StepResult supervise(ContainerOwner& owner, Running& running, const Fd& out, const Fd& err) {
   Fd signals = blocked_signals();
   bool out_open = out.get() >= 0, err_open = err.get() >= 0;
   for (;;) {
@@ -117,9 +120,7 @@ int supervise(ContainerOwner& owner, Running& running, const Fd& out, const Fd& 
     // The end counts once everything said before it is logged: pipes are drained while they have something.
     if (ready[0].revents && !(ready[2].revents & POLLIN) && !(ready[3].revents & POLLIN)) break;
   }
-  StepResult result = running.wait();
-  owner.exited(result);
-  return result.status.shell_code();
+  return running.wait();
 }
 
 }  // namespace imgb

@@ -73,7 +73,9 @@ bool become_root_inside() {
   pid_t main_process = start_process(plan, delivery.stdio(), control);
   drop_to_init(control);
   for (int i = 0; i < 3; ++i) ::close(delivery.stdio()[i]);
-  control.report(Report::started, {});
+  int program = static_cast<int>(::syscall(SYS_pidfd_open, main_process, 0));
+  control.report(Report::started, {}, control.check(program, "watching the program"));
+  ::close(program);
   serve(main_process, control);
 }
 

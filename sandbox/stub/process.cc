@@ -38,6 +38,12 @@ const char** read_words(PlanReader& plan, const Control& control) {
   return words;
 }
 
+struct Limit {
+  int resource;
+  rlimit64 values;
+  bool required;
+};
+
 struct Process {
   const char** argv;
   const char** env;
@@ -48,20 +54,31 @@ struct Process {
   std::uint64_t capabilities;
   bool no_new_privileges, tty;
   unsigned rows, columns;
+  std::uint32_t limit_count;
+  Limit limits[RLIM_NLIMITS];
   std::string_view apparmor, selinux;
   sock_fprog filter;
   const int* stdio;
   const Control* control;
 };
 
-void set_limits(PlanReader& plan, const Control& control) {
-  std::uint32_t count = plan.number();
-  for (std::uint32_t i = 0; i < count; ++i) {
-    int resource = static_cast<int>(plan.number());
-    rlimit64 limit{};
-    limit.rlim_cur = plan.wide();
-    limit.rlim_max = plan.wide();
-    bool required = plan.flag();
+void read_limits(PlanReader& plan, Process& process, const Control& control) {
+  process.limit_count = plan.number();
+  if (process.limit_count > RLIM_NLIMITS) control.fail(Failure::system, E2BIG, "reading the plan");
+  for (std::uint32_t i = 0; i < process.limit_count; ++i) {
+    Limit& limit = process.limits[i];
+    limit.resource = static_cast<int>(plan.number());
+    limit.values.rlim_cur = plan.wide();
+    limit.values.rlim_max = plan.wide();
+    limit.required = plan.flag();
+  }
+}
+
+/// Of the program alone: process 1 lives by the host's.
+void set_limits(const Process& process) {
+  const Control& control = *process.control;
+  for (std::uint32_t i = 0; i < process.limit_count; ++i) {
+    auto [resource, limit, required] = process.limits[i];
     rlimit64 now{};
     control.check(::getrlimit64(static_cast<__rlimit_resource>(resource), &now), "reading a limit");
     if (limit.rlim_max > now.rlim_max && !required) limit.rlim_max = now.rlim_max;
@@ -89,7 +106,7 @@ Process read_process(PlanReader& plan, const int* stdio, const Control& control)
   process.tty = plan.flag();
   process.rows = plan.number();
   process.columns = plan.number();
-  set_limits(plan, control);
+  read_limits(plan, process, control);
   process.apparmor = plan.text();
   process.selinux = plan.text();
   std::string_view filter = plan.text();
@@ -239,6 +256,7 @@ int become(void* argument) {
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   label_next_program(process.apparmor, process.selinux, control);
   control.check(::chdir(process.cwd), "entering the working folder", process.cwd);
+  set_limits(process);
   become_user(process);
   if (::syscall(SYS_close_range, 3u, ~0u, 4u /* CLOSE_RANGE_CLOEXEC */) < 0) control.fail("closing descriptors");
   if (process.no_new_privileges) control.check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
@@ -292,13 +310,8 @@ void serve(pid_t main_process, const Control& control) {
     signalfd_siginfo taken;
     while (::read(children, &taken, sizeof taken) > 0) continue;
     if (!(ready[1].revents & (POLLIN | POLLHUP))) continue;
-    Signal signal;
-    std::size_t none = 0;
-    if (receive(control.socket(), &signal, sizeof signal, nullptr, none) <= 0) {  // imgb is gone
-      ::kill(-main_process, SIGKILL);  // its group: a joined world goes on without us
-      ::_exit(1);
-    }
-    ::kill(main_process, signal.number);
+    ::kill(-main_process, SIGKILL);  // imgb is gone, or wants no more; its group: a joined world goes on without us
+    ::_exit(1);
   }
 }
 

@@ -10,7 +10,7 @@
 ///   spawner   imgb <-> the spawner process, one per Sandbox and kind (descriptor 3): namespaces, then one SpawnRequest
 ///             per world
 ///   control   imgb <-> process 1 of one world: the ground and its descriptors, at some time the plan and its, then
-///             Signals in and Reports out; end of file means that the other side is gone
+///             Reports out; end of file means that the other side is gone
 namespace imgb::stub {
 
 /// First letter of the stub's argv[1]; a "u" after it: with a user namespace.
@@ -38,16 +38,11 @@ struct PlanHeader {
   std::uint64_t plan_bytes = 0;
   std::uint64_t stdio_count = 0;
 };
-/// To process 1: a signal for the main process.
-struct Signal {
-  std::int32_t number = 0;
-};
-
 enum class Report : char {
   stub = 'p',      ///< Mount targets that were made: their paths follow, each with a NUL. Before other reports.
   terminal = 't',  ///< Our side of the terminal comes as descriptor.
   socket = 'l',    ///< A listening socket comes as descriptor; 32-bit number of the relay follows.
-  started = 's',   ///< The program was executed.
+  started = 's',   ///< The program was executed; a pidfd of it comes as descriptor.
   exited = 'x',    ///< ExitReport follows: the end.
   failed = 'e',    ///< FailureReport follows, then its text: the end.
 };

@@ -62,11 +62,11 @@ TEST_F(ContainersTest, ARunningContainerHasOneOwnerAndIsNotRemoved) {
   Container made = create("web");
   {
     ContainerOwner owner(containers_, made.config.id);
-    owner.started(1234, {});
+    owner.started(1234, 1235, {});
     EXPECT_EQ(containers_.get("web").state.phase, ContainerState::Phase::running);
     EXPECT_THROW(ContainerOwner(containers_, made.config.id), Error);
     EXPECT_THROW(containers_.remove(made.config.id), Error);
-    owner.exited({.status = {.code = 3}});
+    owner.exited({.status = {.code = 3}}, 5);
   }
   Container over = containers_.get("web");
   EXPECT_EQ(over.state.phase, ContainerState::Phase::exited);
@@ -77,7 +77,7 @@ TEST_F(ContainersTest, ARunningContainerHasOneOwnerAndIsNotRemoved) {
 
 TEST_F(ContainersTest, AContainerWhoseOwnerDiedShowsAsKilled) {
   Container made = create("web");
-  { ContainerOwner(containers_, made.config.id).started(1234, {}); }
+  { ContainerOwner(containers_, made.config.id).started(1234, 1235, {}); }
   EXPECT_EQ(containers_.get("web").state.phase, ContainerState::Phase::exited);
   EXPECT_EQ(containers_.get("web").state.exit_code, 137);
 }
