@@ -178,7 +178,7 @@ prints 1 imgb tag evil:1 $'x\x1b[2J'
 prints 1 imgb load -i "$work/"$'\x1b[2J'
 prints 1 imgb build -f $'\x1b[2J' "$work/ctx"
 prints 1 imgb build --target $'\x1b[2J' "$work/ctx"
-prints 0 imgb build --build-arg $'\x1b[2J=1' "$work/ctx"
+prints_of_build 0 'FROM evil:1\n' --build-arg $'\x1b[2J=1'
 finds_nothing "control characters" grep -aP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$work/printed"
 
 equal "$(cat "$canary/victim")" untouched "at the end"
