@@ -49,7 +49,7 @@ void skip(Source& source, std::uint64_t bytes) {
 /// A file without a name, written once: gone with this object, or with the process.
 class Spool {
  public:
-  explicit Spool(Store& store) : fd_(store.folder("ingest").open_unnamed(O_RDWR, 0600)) {}
+  explicit Spool(Store& store) : fd_(store.folder("ingest").open_spool(O_RDWR, 0600)) {}
 
   Digest fill(Source& from) {
     FdSink file(fd_.duplicate(), "the archive");

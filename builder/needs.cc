@@ -1,7 +1,6 @@
 #include "builder/needs.h"
 
 #include "core/base/error.h"
-#include "core/store/publish.h"
 
 namespace imgb {
 
@@ -15,25 +14,27 @@ std::vector<CachedStep> list_cached_steps(Store& store) {
 
 void Needs::add_image(const BlobStore& blobs, const Descriptor& image) {
   roots.push_back(image);
-  try {
-    add_stacks(blobs, image);
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::corrupt) throw;  // what is derived of a damaged image is made again when it is whole
-  }
+  ReadManifest read = manifests_of(blobs);
+  reachable({&image, 1}, [&](const Descriptor& blob) {
+    auto text = read(blob);
+    if (text && media_type::is_manifest(blob.media_type))
+      add_stack(blobs, parse_image_manifest(*text, blob.media_type).config);
+    return text;
+  });
 }
 
-void Needs::add_stacks(const BlobStore& blobs, const Descriptor& image) {
-  for_each_blob(blobs, image, [&](const Descriptor& blob) {
-    if (!media_type::is_manifest(blob.media_type)) return;
-    Manifest manifest = parse_image_manifest(read_blob(blobs, blob, kMaxManifestBytes), blob.media_type);
-    if (!blobs.peek_size(manifest.config.digest)) return;
+void Needs::add_stack(const BlobStore& blobs, const Descriptor& config) {
+  try {
     std::optional<ChainId> top;
-    for (const DiffId& layer : parse_image_config(read_blob(blobs, manifest.config, kMaxManifestBytes)).diff_ids) {
+    for (const DiffId& layer : parse_image_config(peek_blob(blobs, config, kMaxManifestBytes)).diff_ids) {
       top = chain(top, layer);
       layers.insert(layer);
       chains.insert(*top);
     }
-  });
+  } catch (const Error& e) {
+    // What is derived of an image without a whole config is made again when it has one.
+    if (e.kind() != ErrorKind::corrupt && e.kind() != ErrorKind::not_found) throw;
+  }
 }
 
 void Needs::add_step(const CachedStep& step) {

@@ -27,7 +27,8 @@ struct Needs {
   std::set<DiffId> layers;
   std::set<ChainId> chains;  ///< Stacks whose unpacked layers are worth keeping.
 
-  /// The whole image as index.json has it: an index with all its platforms. What cannot be read adds its root alone.
+  /// The whole image as index.json has it: an index with all its platforms. Error(corrupt) when a manifest cannot be
+  /// read; what is derived of a config that cannot is not needed.
   void add_image(const BlobStore& blobs, const Descriptor& image);
   void add_step(const CachedStep& step);
   /// Call it last: the stacks that the steps make upon those of the images and upon each other, as far as they are
@@ -36,7 +37,7 @@ struct Needs {
   void add_stacks_of_steps(std::set<ChainId> unpacked);
 
  private:
-  void add_stacks(const BlobStore& blobs, const Descriptor& image);
+  void add_stack(const BlobStore& blobs, const Descriptor& config);
   void take_stacks(std::vector<std::optional<ChainId>> below, const std::set<DiffId>& upon_any,
                    std::set<ChainId>& unpacked);
   std::set<DiffId> upon_any_;

@@ -7,6 +7,7 @@
 #include "builder/needs.h"
 #include "core/base/error.h"
 #include "core/store/disk_usage.h"
+#include "layerfs/segment_table.h"
 #include "layerfs/toc_store.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/containers.h"
@@ -35,31 +36,53 @@ Unneeded find_unneeded(Store& store, const SnapshotStore& snapshots, const Colle
   return out;
 }
 
-/// Counts it, and removes it unless it is a dry run. The unpacked layers' bytes go with what is returned.
-std::optional<SnapshotStore::Scratch> collect(Store& store, SnapshotStore& snapshots, const CollectionLock& alone,
-                                              const Unneeded& unneeded, bool dry_run, Pruned& out) {
-  const auto& [garbage, unused, tocs] = unneeded;
-  out.blobs += garbage.blobs.size();
-  out.leftovers += garbage.leftovers.size();
-  out.size_bytes += garbage.size_bytes;
-  out.snapshots += unused.size();
-  for (const std::string& name : unused) out.size_bytes += disk_bytes_below(snapshots.folder(), name);
-  out.tocs += tocs.size();
-  for (const DiffId& layer : tocs) out.size_bytes += disk_bytes_below(store.folder("tocs"), layer.digest.hex());
-  if (dry_run) return std::nullopt;
-  remove_garbage(store, alone, garbage);
-  for (const DiffId& layer : tocs) remove_toc(store, layer);
-  return snapshots.take_out(alone, unused);
+std::uint64_t disk_bytes_of(const std::vector<DiffId>& tocs, const Dir& folder) {
+  std::uint64_t size = 0;
+  for (const DiffId& layer : tocs)
+    if (auto toc = folder.find_stat(layer.digest.hex())) size += toc->disk_bytes;
+  return size;
+}
+
+/// The unpacked layers' bytes go with what is returned.
+SnapshotStore::Scratch remove(Store& store, SnapshotStore& snapshots, const CollectionLock& alone,
+                              const Unneeded& unneeded) {
+  remove_garbage(store, alone, unneeded.garbage);
+  for (const DiffId& layer : unneeded.tocs) remove_toc(store, layer);
+  return snapshots.take_out(alone, unneeded.snapshots);
+}
+
+/// Looks at every file of the unpacked layers, which takes its time: REQUIRES that nobody has to wait. `going` is where
+/// they are by now, unless they stay.
+void count(const SnapshotStore& snapshots, const Unneeded& unneeded, const SnapshotStore::Scratch* going, Pruned& out) {
+  out.blobs += unneeded.garbage.blobs.size();
+  out.leftovers += unneeded.garbage.leftovers.size();
+  out.snapshots += unneeded.snapshots.size();
+  out.tocs += unneeded.tocs.size();
+  out.size_bytes += unneeded.garbage.size_bytes;
+  for (const std::string& name : unneeded.snapshots)
+    out.size_bytes += disk_bytes_below(snapshots.folder(), going ? going->name() + "/" + name : name);
 }
 
 /// Manifests of the images that containers were made of; a container needs its image as long as it is there.
 std::optional<Descriptor> find_image_of(Store& store, const Container& container) {
   auto digest = Digest::find(container.config.image_digest);
-  auto size = digest ? store.blobs().peek_size(*digest) : std::nullopt;
-  if (!size) return std::nullopt;
-  Descriptor image{.media_type = "", .digest = *digest, .size_bytes = *size};
-  image.media_type = parse_image_manifest(read_blob(store.blobs(), image, kMaxManifestBytes), "").media_type;
+  if (!digest) return std::nullopt;
+  Descriptor image{.digest = *digest, .size_bytes = store.blobs().peek_size(*digest).value_or(0)};
+  auto text = in_context([&] { return "the image of container " + container.config.name; },
+                         [&] { return manifests_of(store.blobs())(image); });
+  if (!text) return std::nullopt;
+  image.media_type = parse_image_manifest(*text, "").media_type;
   return image;
+}
+
+/// Adds all images of the store but those that `going` names, and those of containers.
+void add_images(Store& store, const std::set<Digest>& going, std::span<const Descriptor> of_containers, Needs& needs) {
+  for (const NamedImage& image : store.images().list()) {
+    if (going.contains(image.descriptor.digest)) continue;
+    in_context([&] { return image.name.empty() ? "a nameless image" : image.name; },
+               [&] { needs.add_image(store.blobs(), image.descriptor); });
+  }
+  for (const Descriptor& image : of_containers) needs.add_image(store.blobs(), image);
 }
 
 /// Leaves only what is in `blobs`, and no leftovers: those are prune's.
@@ -70,9 +93,15 @@ void narrow(Garbage& garbage, const std::set<Digest>& blobs) {
   for (const Garbage::Blob& blob : garbage.blobs) garbage.size_bytes += blob.size_bytes;
 }
 
-void forget_step(Store& store, const std::string& key) {
-  store.cache().remove(CacheTable::step, key);
-  store.cache().remove(CacheTable::explain, StepCache::ingredients_key(key));
+/// What the cache knows of things that are gone, or that nobody has asked for since long.
+void forget_derived(Store& store) {
+  constexpr Nanoseconds kKept = 30LL * 24 * 3600 * kNanosecondsPerSecond;
+  Nanoseconds since = now() - kKept;
+  forget_absent_segments(store);
+  StepCache(store).forget_explanations(since);
+  for (CacheTable table : {CacheTable::context_stat, CacheTable::remote_file})
+    store.cache().remove_unused_since(table, since);
+  store.cache().shrink();
 }
 
 class Pruning {
@@ -82,33 +111,40 @@ class Pruning {
       : store_(store), snapshots_(snapshots), request_(request), on_broken_(on_broken) {}
 
   Pruned run() {
+    mounts_ = list_idle_cache_mounts(store_.folder(cache_mounts::kFolder));
     std::optional<SnapshotStore::Scratch> going;
-    {
-      CollectionLock alone(store_.root());
-      held_ = store_.lease().held_by_others();
-      choose_containers();
-      choose_images();
-      Needs needs;
-      for (const NamedImage& image : store_.images().list())
-        if (!going_images_.contains(image.descriptor.digest)) needs.add_image(store_.blobs(), image.descriptor);
-      for (const Descriptor& image : of_containers_) needs.add_image(store_.blobs(), image);
-      choose_cache(needs);
-      std::set<ChainId> unpacked;
-      for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.chain);
-      needs.add_stacks_of_steps(unpacked);
-      if (!request_.dry_run) {
-        forget_names();
-        snapshots_.sweep([&](const std::string& why) { on_broken_("cannot free what a step left: " + why); });
-      }
-      going =
-          collect(store_, snapshots_, alone, find_unneeded(store_, snapshots_, alone, needs), request_.dry_run, out_);
-      remove_cache_mounts();
-      if (!request_.dry_run) sweep_cgroups(find_cgroup_places());
-    }
+    Unneeded unneeded = choose(going);
+    // From here on nobody waits for us.
+    count(snapshots_, unneeded, going ? &*going : nullptr, out_);
+    remove_cache_mounts();
+    remove_remains();
+    if (request_.dry_run) return std::move(out_);
+    snapshots_.sweep([&](const std::string& why) { on_broken_("cannot free what a step left: " + why); });
+    sweep_cgroups(find_cgroup_places());
+    forget_derived(store_);
     return std::move(out_);
   }
 
  private:
+  /// Finds what goes, and takes it out of use unless it is a dry run.
+  Unneeded choose(std::optional<SnapshotStore::Scratch>& going) {
+    CollectionLock alone(store_.root());
+    held_ = store_.lease().held_by_others();
+    choose_containers();
+    choose_images();
+    Needs needs;
+    add_images(store_, going_images_, of_containers_, needs);
+    choose_cache(needs);
+    std::set<ChainId> unpacked;
+    for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.chain);
+    needs.add_stacks_of_steps(unpacked);
+    if (!request_.dry_run) forget_names();
+    Unneeded unneeded = find_unneeded(store_, snapshots_, alone, needs);
+    out_.size_bytes += disk_bytes_of(unneeded.tocs, store_.folder("tocs"));
+    if (!request_.dry_run) going = remove(store_, snapshots_, alone, unneeded);
+    return unneeded;
+  }
+
   void choose_containers() {
     Containers containers(store_.folder("containers"));
     for (const Container& container : containers.list()) {
@@ -134,7 +170,7 @@ class Pruning {
         continue;
       going_images_.insert(digest);
       const std::string& name = named.back().name;  // sorted: nameless entries come first
-      out_.images.push_back(name.empty() ? digest.str() : Reference::parse(name).familiar());
+      out_.images.push_back(name.empty() ? digest.str() : familiar_name(name));
     }
   }
 
@@ -155,7 +191,6 @@ class Pruning {
   void choose_cache(Needs& needs) {
     std::set<Digest> of_images = reachable(needs.roots, manifests_of(store_.blobs()));
     std::vector<CachedStep> steps = list_cached_steps(store_);
-    mounts_ = list_idle_cache_mounts(store_.folder(cache_mounts::kFolder));
     auto by_use = [](const auto& a, const auto& b) { return a.last_used > b.last_used; };
     std::stable_sort(steps.begin(), steps.end(), by_use);
     std::stable_sort(mounts_.begin(), mounts_.end(), by_use);
@@ -189,7 +224,7 @@ class Pruning {
   void forget_names() {
     for (const Digest& image : going_images_) store_.images().remove_image(image);
     store_.cache().together([&] {
-      for (const std::string& key : going_steps_) forget_step(store_, key);
+      for (const std::string& key : going_steps_) StepCache(store_).forget(key);
     });
   }
 
@@ -199,6 +234,17 @@ class Pruning {
       if (!request_.dry_run && !remove_cache_mount(folder, mount.name)) continue;
       ++out_.cache_mounts;
       out_.size_bytes += mount.size_bytes;
+    }
+  }
+
+  void remove_remains() {
+    Dir folder = store_.folder("containers");
+    Containers containers(folder.duplicate());
+    FileLock names = containers.lock_names();
+    for (const std::string& remains : containers.list_remains(names)) {
+      ++out_.leftovers;
+      out_.size_bytes += disk_bytes_below(folder, remains);
+      if (!request_.dry_run) containers.remove_remains(names, remains);
     }
   }
 
@@ -223,13 +269,19 @@ Pruned prune(Store& store, SnapshotStore& snapshots, const PruneRequest& request
 
 Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& image) {
   Pruned out;
-  std::optional<SnapshotStore::Scratch> going;  // its bytes go when the lock is free again
-  CollectionLock alone(store.root());
+  std::optional<SnapshotStore::Scratch> going;
+  std::optional<CollectionLock> alone(store.root());
   Needs needs, its;
-  its.add_image(store.blobs(), image);
-  for (const NamedImage& other : store.images().list()) needs.add_image(store.blobs(), other.descriptor);
+  try {
+    its.add_image(store.blobs(), image);
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::corrupt) throw;
+    return out;  // what it alone needed is unknown, and is prune's
+  }
+  std::vector<Descriptor> of_containers;
   for (const Container& container : Containers(store.folder("containers")).list())
-    if (auto used = find_image_of(store, container)) needs.add_image(store.blobs(), *used);
+    if (auto used = find_image_of(store, container)) of_containers.push_back(*std::move(used));
+  add_images(store, {}, of_containers, needs);
   for (const CachedStep& step : list_cached_steps(store)) needs.add_step(step);
   std::set<ChainId> unpacked;
   std::map<std::string, ChainId> chain_of;
@@ -238,7 +290,7 @@ Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& i
     chain_of.emplace(snapshot.name, snapshot.chain);
   }
   needs.add_stacks_of_steps(unpacked);
-  Unneeded unneeded = find_unneeded(store, snapshots, alone, needs);
+  Unneeded unneeded = find_unneeded(store, snapshots, *alone, needs);
   std::set<Digest> blobs = reachable(its.roots, manifests_of(store.blobs()));
   narrow(unneeded.garbage, blobs);
   std::erase_if(unneeded.snapshots, [&](const std::string& name) {
@@ -246,7 +298,10 @@ Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& i
     return chain == chain_of.end() || !its.chains.contains(chain->second);
   });
   std::erase_if(unneeded.tocs, [&](const DiffId& layer) { return !its.layers.contains(layer); });
-  going = collect(store, snapshots, alone, unneeded, false, out);
+  out.size_bytes += disk_bytes_of(unneeded.tocs, store.folder("tocs"));
+  going = remove(store, snapshots, *alone, unneeded);
+  alone.reset();
+  count(snapshots, unneeded, &*going, out);
   return out;
 }
 

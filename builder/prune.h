@@ -35,7 +35,8 @@ struct Pruned {
 /// Frees, in this order: containers that ended, images, records of the build cache, then what nothing needs any more:
 /// blobs, unpacked layers, tables of contents, cache mounts, and what dead processes left. Each thing stops being named
 /// before its bytes go, so that an end in between leaves a whole store. `on_broken` hears of images that cannot be
-/// read and of remains that cannot be removed. Errors: corrupt when an image that stays cannot be read, since what it needs is then unknown.
+/// read and of remains that cannot be removed. Errors: corrupt when a manifest of an image that stays cannot be read,
+/// since what it needs is then unknown.
 Pruned prune(Store& store, SnapshotStore& snapshots, const PruneRequest& request,
              const std::function<void(const std::string&)>& on_broken);
 

@@ -57,7 +57,7 @@ void StackFiles::prepare(std::vector<Range> wanted) {
 }
 
 void StackFiles::spool_layer(std::size_t layer, std::span<const Range> wanted) {
-  if (!spool_) spool_ = store_.folder("ingest").open_unnamed(O_RDWR, 0600);
+  if (!spool_) spool_ = store_.folder("ingest").open_spool(O_RDWR, 0600);
   const Descriptor& blob = layers_.at(layer).blob;
   auto compressed = store_.blobs().open(blob.digest);
   auto tar = decode_confined(*compressed);

@@ -1,5 +1,7 @@
 #include "builder/step_cache.h"
 
+#include <set>
+
 #include "core/base/error.h"
 #include "core/base/text.h"
 
@@ -53,10 +55,35 @@ void StepCache::put(const Digest& key, const MadeLayer& layer) {
   store_.cache().put(CacheTable::step, key.str(), render_layer_record(layer));
 }
 
-std::string StepCache::ingredients_key(std::string_view key) { return fmt::format("of {}", key); }
+namespace {
+
+constexpr std::string_view kAt = "at ", kOf = "of ";
+
+std::string place_key(std::string_view place) { return std::string(kAt).append(place); }
+
+}  // namespace
+
+std::string StepCache::ingredients_key(std::string_view key) { return std::string(kOf).append(key); }
+
+void StepCache::forget(const std::string& key) {
+  store_.cache().remove(CacheTable::step, key);
+  store_.cache().remove(CacheTable::explain, ingredients_key(key));
+}
+
+void StepCache::forget_explanations(Nanoseconds time) {
+  CacheDb& cache = store_.cache();
+  cache.together([&] {
+    cache.remove_unused_since(CacheTable::explain, time, kAt);
+    std::set<std::string> explained;
+    cache.for_each(
+        CacheTable::explain, [&](const CacheDb::Row& row) { explained.insert(ingredients_key(row.value)); }, kAt);
+    for (const std::string& key : cache.keys(CacheTable::explain, kOf))
+      if (!explained.contains(key)) cache.remove(CacheTable::explain, key);
+  });
+}
 
 std::optional<Ingredients> StepCache::find_last(std::string_view place) {
-  auto key = store_.cache().find(CacheTable::explain, fmt::format("at {}", place));
+  auto key = store_.cache().find(CacheTable::explain, place_key(place));
   if (!key) return std::nullopt;
   auto encoded = store_.cache().find(CacheTable::explain, ingredients_key(*key));
   if (!encoded) return std::nullopt;
@@ -64,13 +91,13 @@ std::optional<Ingredients> StepCache::find_last(std::string_view place) {
 }
 
 std::optional<MadeLayer> StepCache::find_last_layer(std::string_view place) {
-  auto text = store_.cache().find(CacheTable::explain, fmt::format("at {}", place));
+  auto text = store_.cache().find(CacheTable::explain, place_key(place));
   auto key = text ? Digest::find(*text) : std::nullopt;
   return key ? find(*key) : std::nullopt;
 }
 
 void StepCache::remember_place(std::string_view place, const Digest& key) {
-  std::string at = fmt::format("at {}", place), text = key.str();
+  std::string at = place_key(place), text = key.str();
   if (store_.cache().find(CacheTable::explain, at) != text) store_.cache().put(CacheTable::explain, at, text);
 }
 

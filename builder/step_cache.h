@@ -42,9 +42,12 @@ class StepCache {
   void remember_place(std::string_view place, const Digest& key);
   void remember_ingredients(const Ingredients& ingredients);
 
-  static std::string ingredients_key(std::string_view key);  ///< In CacheTable::explain.
+  void forget(const std::string& key);
+  /// Of places that were not built since `time`, and of what no place had last.
+  void forget_explanations(Nanoseconds time);
 
  private:
+  static std::string ingredients_key(std::string_view key);  ///< In CacheTable::explain.
   Store& store_;
 };
 

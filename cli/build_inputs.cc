@@ -128,7 +128,7 @@ void BuildInputs::open_standard_input(const BuildFlags& flags, BuildRequest& req
     request.dockerfile_text = start.take() + read_all(*in, kMaxDockerfileBytes, "the Dockerfile on standard input");
     return;
   }
-  Fd spool = store_.folder("ingest").open_unnamed(O_RDWR, 0600);
+  Fd spool = store_.folder("ingest").open_spool(O_RDWR, 0600);
   FdSink spooled(spool.duplicate(), "the context on standard input");
   spooled.write(as_bytes(start.text()));
   copy(*in, spooled);

@@ -88,9 +88,26 @@ class Build : public Verb {
     if (flags_.on_error == "shell")
       request.on_run_failure = [&](const StepSpec& spec, const Error& why) { open_shell(env, sandbox, spec, why); };
     BuildTools tools{env.store(), wiring.snapshots(), runner, wiring.source(), files, env.progress()};
-    BuildResult result = build(request, tools, std::move(stop));
+    BuildResult result = build_and_tell(env, request, tools, std::move(stop));
     for (std::string& warning : sandbox.take_warnings()) env.progress().warn(std::move(warning));
     return result;
+  }
+
+  /// A build whose cache cannot be used says why, since it only seems to be slow.
+  static BuildResult build_and_tell(CliEnv& env, const BuildRequest& request, const BuildTools& tools,
+                                    std::stop_token stop) {
+    auto tell = [&] {
+      if (auto trouble = env.store().cache().trouble())
+        env.progress().warn("built without the cache, which cannot be used now: " + *trouble);
+    };
+    try {
+      BuildResult result = build(request, tools, std::move(stop));
+      tell();
+      return result;
+    } catch (...) {
+      tell();
+      throw;
+    }
   }
 
   void deliver(CliEnv& env, ImageWiring& wiring, const std::vector<OutputSpec>& outputs, const BuildResult& result,

@@ -2,6 +2,7 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/store/fsck.h"
+#include "sandbox/containers.h"
 #include "sandbox/rootless.h"
 
 namespace imgb {
@@ -20,6 +21,7 @@ class Fsck : public Verb {
     if (repair_ && !store.lock_exclusively(false))
       throw Error(ErrorKind::unavailable, "the store is in use").set_hint("stop builds and containers, then try again");
     FsckReport report = check(env, store, stop);
+    check_containers(store, report);
     env.close_screen();
     for (const Finding& finding : report.findings)
       env.print_line(printable(fmt::format("{}: {}: {}{}", name_of(finding.kind), finding.what, finding.detail,
@@ -30,6 +32,19 @@ class Fsck : public Verb {
   }
 
  private:
+  void check_containers(Store& store, FsckReport& report) const {
+    Containers containers(store.folder("containers"));
+    FileLock names = containers.lock_names();
+    for (const std::string& remains : containers.list_remains(names)) {
+      if (repair_) containers.remove_remains(names, remains);
+      report.findings.push_back({.kind = Finding::Kind::leftover,
+                                 .what = "containers/" + remains,
+                                 .detail = "of a container that was half made or half removed",
+                                 .image = {},
+                                 .repaired = repair_});
+    }
+  }
+
   FsckReport check(CliEnv& env, Store& store, const std::stop_token& stop) const {
     constexpr unsigned kReadersAtOnce = 2;
     FsckOptions options;

@@ -79,7 +79,7 @@ class Images : public Verb {
 
   static bool fits_reference(const LocalImage& image, const std::string& pattern) {
     for (const std::string& name : image.names) {
-      std::string familiar = Reference::parse(name).familiar();
+      std::string familiar = familiar_name(name);
       if (match_path(pattern, familiar).value_or(false)) return true;
       if (match_path(pattern, familiar.substr(0, familiar.rfind(':'))).value_or(false)) return true;
     }

@@ -1,5 +1,6 @@
 #include "builder/prune.h"
 #include "cli/commands.h"
+#include "cli/prune_volumes.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "sandbox/rootless.h"
@@ -13,6 +14,7 @@ class Prune : public Verb {
     flags.boolean(all_, "a,all", "Also images with names that no container uses, and all of the build cache");
     flags.boolean(request_.cache_of_images, "cache", "All of the build cache, also the layers of images");
     flags.boolean(request_.ended_containers, "containers", "Containers that ended too");
+    flags.boolean(volumes_, "volumes", "Volumes that no container uses");
     flags.boolean(request_.dry_run, "dry-run", "Only tell what would go");
     flags.list(filters_, "filter", "FILTER", "until=24h: only what is older or was not used since; label=KEY[=VALUE]");
     flags.size(keep_, "max-used-space", "So much of the build cache stays, what was used last first");
@@ -29,8 +31,13 @@ class Prune : public Verb {
     SnapshotStore snapshots(env.store());
     Pruned gone =
         prune(env.store(), snapshots, request_, [&](const std::string& what) { env.tell("WARNING: " + what); });
+    if (auto trouble = env.store().cache().trouble())
+      env.tell("WARNING: the build cache cannot be read, so nothing of it is kept: " + *trouble);
+    PrunedVolumes volumes = volumes_ ? prune_volumes(env.store(), request_.dry_run) : PrunedVolumes();
+    gone.size_bytes += volumes.size_bytes;
     for (const std::string& container : gone.containers) env.print_line("container " + container);
     for (const std::string& image : gone.images) env.print_line("image " + image);
+    for (const std::string& volume : volumes.names) env.print_line("volume " + volume);
     env.print_line(fmt::format("{} cached steps, {} cache mounts, {} unpacked layers, {} blobs, {} leftovers",
                                gone.steps, gone.cache_mounts, gone.snapshots, gone.blobs, gone.leftovers));
     env.print_line(fmt::format("{} {}", request_.dry_run ? "would free" : "freed", render_size(gone.size_bytes)));
@@ -53,7 +60,7 @@ class Prune : public Verb {
   }
 
   PruneRequest request_;
-  bool all_ = false, force_ = false;
+  bool all_ = false, force_ = false, volumes_ = false;
   std::optional<std::uint64_t> keep_;
   std::vector<std::string> filters_;
 };

@@ -13,8 +13,8 @@ namespace {
 /// An entry of index.json, and how the user named it.
 struct Found {
   Descriptor image;
-  std::optional<Reference> name;  ///< nullopt: by id.
-  std::string id;                 ///< As people know it; the manifest's digest when the image cannot be read.
+  std::optional<std::string> name;  ///< As index.json has it; nullopt: by id.
+  std::string id;                   ///< As people know it; the manifest's digest when the image cannot be read.
 };
 
 std::string id_of(Store& store, const Descriptor& image) {
@@ -26,13 +26,11 @@ std::string id_of(Store& store, const Descriptor& image) {
 }
 
 std::optional<Found> find_by_name(Store& store, const std::string& typed) {
-  try {
-    Reference name = Reference::parse(typed).with_default_tag();
-    if (auto image = store.images().find(name)) return Found{*image, name, id_of(store, *image)};
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::input) throw;
-  }
-  return std::nullopt;
+  auto reference = Reference::find(typed);
+  std::string name = reference ? reference->with_default_tag().canonical() : typed;
+  auto image = store.images().find_foreign(name);
+  if (!image) image = store.images().find_foreign(name = typed);
+  return image ? std::optional(Found{*image, name, id_of(store, *image)}) : std::nullopt;
 }
 
 std::optional<Found> find_image(Store& store, const std::string& typed) {
@@ -41,8 +39,8 @@ std::optional<Found> find_image(Store& store, const std::string& typed) {
     if (image.descriptor.digest.str() == typed) return Found{image.descriptor, {}, id_of(store, image.descriptor)};
   auto image = find_local_image(store, typed, Platform::host());
   if (!image) return std::nullopt;
-  std::optional<Reference> name;
-  if (!image->names.empty() && typed.find('@') != std::string::npos) name = Reference::parse(image->names[0]);
+  std::optional<std::string> name;
+  if (!image->names.empty() && typed.find('@') != std::string::npos) name = image->names[0];
   return Found{image->descriptor, name, image->id().str()};
 }
 
@@ -64,18 +62,18 @@ class Rmi : public Verb {
     auto found = find_image(store, typed);
     if (!found && force_) return;
     if (!found) get_local_image(store, typed, Platform::host());  // says what there is
-    std::vector<Reference> names = names_of(store, found->image.digest);
+    std::vector<std::string> names = names_of(store, found->image.digest);
     bool last = !found->name || names.size() <= 1;
     if (last) check_unused(store, *found);
     if (found->name) {
       store.images().remove_name(*found->name);
-      env.print_line("Untagged: " + found->name->familiar());
+      env.print_line("Untagged: " + familiar_name(*found->name));
     } else {
       if (names.size() > 1 && !force_)
         throw Error(ErrorKind::denied, "image " + short_id(*found) + " has several names")
             .set_hint("name one, or use --force");
       store.images().remove_image(found->image.digest);
-      for (const Reference& name : names) env.print_line("Untagged: " + name.familiar());
+      for (const std::string& name : names) env.print_line("Untagged: " + familiar_name(name));
     }
     if (!last) return;
     env.print_line("Deleted: " + found->id);
@@ -95,10 +93,10 @@ class Rmi : public Verb {
 
   static std::string short_id(const Found& found) { return found.id.substr(found.id.find(':') + 1, 12); }
 
-  static std::vector<Reference> names_of(Store& store, const Digest& manifest) {
-    std::vector<Reference> names;
+  static std::vector<std::string> names_of(Store& store, const Digest& manifest) {
+    std::vector<std::string> names;
     for (const NamedImage& image : store.images().list())
-      if (image.descriptor.digest == manifest && !image.name.empty()) names.push_back(Reference::parse(image.name));
+      if (image.descriptor.digest == manifest && !image.name.empty()) names.push_back(image.name);
     return names;
   }
 

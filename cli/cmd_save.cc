@@ -49,7 +49,8 @@ class Save : public Verb {
       LocalImage image = get_local_image(store, typed, Platform::host());
       auto [at, is_new] = known.try_emplace(image.descriptor.digest, images.size());
       if (is_new) images.push_back({image.descriptor, {}});
-      for (const std::string& name : image.names) images[at->second].names.push_back(Reference::parse(name));
+      for (const std::string& name : image.names)
+        if (auto reference = Reference::find(name)) images[at->second].names.push_back(*std::move(reference));
     }
     return images;
   }

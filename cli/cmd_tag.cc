@@ -26,12 +26,9 @@ class Tag : public Verb {
 
  private:
   std::optional<Descriptor> find_whole(Store& store) const {
-    try {
-      return store.images().find(Reference::parse(image_).with_default_tag());
-    } catch (const Error& e) {
-      if (e.kind() != ErrorKind::input) throw;
-      return std::nullopt;
-    }
+    auto name = Reference::find(image_);
+    auto image = name ? store.images().find(name->with_default_tag()) : std::nullopt;
+    return image ? image : store.images().find_foreign(image_);
   }
 
   std::string image_, name_;

@@ -34,7 +34,7 @@ std::string read_user_file(const std::string& path, std::uint64_t max_bytes) {
 Fd open_seekable(Store& store, const std::string& path) {
   auto from = open_user_file(path);
   if (::lseek(from->fd().get(), 0, SEEK_CUR) >= 0) return from->fd().duplicate();
-  Fd spool = store.folder("ingest").open_unnamed(O_RDWR, 0600);
+  Fd spool = store.folder("ingest").open_spool(O_RDWR, 0600);
   FdSink spooled(spool.duplicate(), path);
   copy(*from, spooled);
   if (::lseek(spool.get(), 0, SEEK_SET) != 0) throw_errno("{}", path);

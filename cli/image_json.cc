@@ -11,6 +11,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kNone = "<none>";
+
 Json descriptor_json(const Descriptor& descriptor) {
   Json json{{"mediaType", descriptor.media_type}, {"digest", descriptor.digest.str()}, {"size", descriptor.size_bytes}};
   if (!descriptor.annotations.empty()) json["annotations"] = descriptor.annotations;
@@ -28,10 +30,11 @@ Json layer_list(const LocalImage& image) {
 Json inspect_json(const LocalImage& image) {
   Json tags = Json::array(), digests = Json::array();
   for (const std::string& name : image.names) {
-    Reference reference = Reference::parse(name);
-    (reference.digest() ? digests : tags).push_back(reference.familiar());
+    auto reference = Reference::find(name);
+    (reference && reference->digest() ? digests : tags).push_back(familiar_name(name));
   }
-  Json config = Json::parse(image.config_json);
+  // Sorted: a stranger's config may have more keys than an ordered object is made for.
+  nlohmann::json config = nlohmann::json::parse(image.config_json);
   Json json{{"Id", image.id().str()},
             {"RepoTags", tags},
             {"RepoDigests", digests},
@@ -41,7 +44,7 @@ Json inspect_json(const LocalImage& image) {
             {"Architecture", image.config.platform.architecture},
             {"Os", image.config.platform.os},
             {"Size", image.size_bytes()},
-            {"Config", config.value("config", Json::object())},
+            {"Config", Json(config.value("config", nlohmann::json::object()))},
             {"RootFS", {{"Type", "layers"}, {"Layers", layer_list(image)}}},
             {"Descriptor", descriptor_json(image.descriptor)}};
   if (!image.config.platform.variant.empty()) json["Variant"] = image.config.platform.variant;
@@ -66,10 +69,10 @@ std::vector<Json> image_rows(const LocalImage& image, const ImageRowOptions& opt
     rows.push_back(std::move(row));
   };
   for (const std::string& name : image.names) {
-    Reference reference = Reference::parse(name);
-    add(Reference::parse(reference.name()).familiar(), reference.tag().value_or("<none>"));
+    auto reference = Reference::find(name);
+    add(reference ? familiar_name(reference->name()) : name, reference ? reference->tag().value_or(kNone) : kNone);
   }
-  if (rows.empty()) add("<none>", "<none>");
+  if (rows.empty()) add(kNone, kNone);
   return rows;
 }
 

@@ -21,10 +21,8 @@ Layer scan_layer(Store& store, const Descriptor& blob, const std::optional<DiffI
                  const IngestLimits& limits, std::stop_token stop) {
   if (want && store.blobs().find_size(blob.digest) && find_toc(store, *want)) return {blob, *want};
   Ingested found = run_ingest(blob, want, stream, limits, nullptr, std::move(stop));
-  Layer layer{blob, found.diff_id};
-  keep_toc(store, layer.diff_id, found.toc);
-  remember_layer(store, layer);
-  return layer;
+  keep_toc(store, found.diff_id, found.toc);
+  return {blob, found.diff_id};
 }
 
 std::shared_ptr<const Toc> toc_of(Store& store, const Layer& layer, std::stop_token stop) {

@@ -152,10 +152,7 @@ Layer LayerWriter::finish() {
   s.toc = s.contents.finish();
   if (s.unpack) s.unpack->finish(s.toc);
   keep_toc(s.store, layer.diff_id, s.toc);
-  s.store.cache().together([&] {
-    remember_layer(s.store, layer);
-    if (SegmentTable segments = s.tar.table(); segments.size() > 1) keep_segments(s.store, layer.blob.digest, segments);
-  });
+  if (SegmentTable segments = s.tar.table(); segments.size() > 1) keep_segments(s.store, layer.blob.digest, segments);
   return layer;
 }
 

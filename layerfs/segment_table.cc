@@ -25,7 +25,14 @@ Integer take(std::string_view& from) {
   return value;
 }
 
-std::string key_of(const Digest& blob) { return "segments " + blob.str(); }
+constexpr std::string_view kKeyPrefix = "segments ";
+
+std::string key_of(const Digest& blob) { return std::string(kKeyPrefix) + blob.str(); }
+
+/// nullopt: not a key of ours (earlier versions had others).
+std::optional<Digest> find_blob_of(std::string_view key) {
+  return key.starts_with(kKeyPrefix) ? Digest::find(key.substr(kKeyPrefix.size())) : std::nullopt;
+}
 
 }  // namespace
 
@@ -70,6 +77,15 @@ std::optional<SegmentTable> find_segment_table(std::string_view text) {
 
 void keep_segments(Store& store, const Digest& blob, const SegmentTable& table) {
   store.cache().put(CacheTable::layer, key_of(blob), render(table));
+}
+
+void forget_absent_segments(Store& store) {
+  store.cache().together([&] {
+    for (const std::string& key : store.cache().keys(CacheTable::layer)) {
+      auto blob = find_blob_of(key);
+      if (!blob || !store.blobs().peek_size(*blob)) store.cache().remove(CacheTable::layer, key);
+    }
+  });
 }
 
 std::optional<SegmentTable> find_segments(Store& store, const Digest& blob) {

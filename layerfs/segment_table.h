@@ -39,5 +39,7 @@ std::optional<SegmentTable> find_segment_table(std::string_view text);  ///< nul
 
 void keep_segments(Store& store, const Digest& blob, const SegmentTable& table);
 std::optional<SegmentTable> find_segments(Store& store, const Digest& blob);
+/// Leaves in CacheTable::layer only what is known of blobs that are in the store.
+void forget_absent_segments(Store& store);
 
 }  // namespace imgb

@@ -80,6 +80,7 @@ SnapshotStore::Scratch& SnapshotStore::Scratch::operator=(Scratch&&) noexcept = 
 SnapshotStore::Scratch::~Scratch() = default;
 const std::string& SnapshotStore::Scratch::upper() const { return state_->upper; }
 const std::string& SnapshotStore::Scratch::work() const { return state_->work; }
+const std::string& SnapshotStore::Scratch::name() const { return state_->name; }
 
 Dir SnapshotStore::Scratch::open_upper() {
   state_->needs_seal = true;

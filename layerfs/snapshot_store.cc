@@ -94,7 +94,6 @@ SnapshotStore::State::Unpacked SnapshotStore::State::unpack(const Layer& layer, 
   Dir upper = out.scratch->dir.open_dir(kUpperName);
   Ingested found = run_ingest(layer.blob, layer.diff_id, stream, limits, &upper, std::move(stop));
   keep_toc(store, layer.diff_id, found.toc);
-  remember_layer(store, layer);
   out.toc = std::make_shared<const Toc>(std::move(found.toc));
   return out;
 }

@@ -46,6 +46,7 @@ class SnapshotStore {
     Scratch& operator=(Scratch&&) noexcept;
     const std::string& upper() const;  ///< Name below folder().
     const std::string& work() const;
+    const std::string& name() const;  ///< The folder that holds it all, below folder().
     /// For a LayerWriter that unpacks what it writes (LayerWriter::also_unpack); adopt then seals it.
     Dir open_upper();
 
@@ -91,7 +92,8 @@ class SnapshotStore {
   std::vector<std::string> find_unused(const CollectionLock& alone, const std::set<ChainId>& kept) const;
   /// Removes what dead processes left of their steps. `on_left` hears of what cannot be removed, and why.
   void sweep(const std::function<void(const std::string&)>& on_left) const;
-  /// Takes them out of use; the bytes go when the scratch does, for which nobody has to wait.
+  /// Takes them out of use: they are in the scratch then, by their names. The bytes go when it does, for which nobody
+  /// has to wait.
   Scratch take_out(const CollectionLock& alone, const std::vector<std::string>& names);
 
  private:

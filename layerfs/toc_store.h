@@ -17,10 +17,4 @@ std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer);  ///< nu
 std::vector<DiffId> list_tocs(Store& store);
 void remove_toc(Store& store, const DiffId& layer);  ///< Made again from the blob when it is wanted.
 
-/// What CacheTable::layer remembers: which blobs hold a DiffId's tar, and which DiffId a blob has. A guess to be
-/// checked (blobs are removed, the table is disposable), never the truth.
-void remember_layer(Store& store, const Layer& layer);
-std::optional<DiffId> find_diff_id(Store& store, const Digest& blob);
-std::vector<Descriptor> find_blobs(Store& store, const DiffId& layer);  ///< Those that are in the store now.
-
 }  // namespace imgb

@@ -65,7 +65,7 @@ void apply_metadata(const Fd& file, const FileMeta& meta, std::string_view what)
 UpperWriter::UpperWriter(Dir root, std::uint64_t disk_reserve_bytes)
     : root_(std::move(root)),
       reserve_bytes_(disk_reserve_bytes),
-      fresh_(stat_of(root_.open_unnamed(O_WRONLY, 0777), "a new file")),
+      fresh_(stat_of(root_.open_spool(O_WRONLY, 0777), "a new file")),
       unchecked_bytes_(kCheckSpaceEveryBytes) {}
 
 const Dir& UpperWriter::parent_of(const RootedPath& path) {

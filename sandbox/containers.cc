@@ -22,6 +22,7 @@ namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 4 << 20;
 constexpr std::string_view kNamesLock = ".names";
+constexpr std::string_view kBeingMade = ".new-", kBeingRemoved = ".old-";  // folders on their way
 constexpr int kKilled = 137;
 constexpr std::string_view kReserveFile = "state.last";
 constexpr std::size_t kReserveBytes = 32 << 10, kMaxErrorBytes = 4096;
@@ -106,7 +107,7 @@ std::optional<FileLock> wait_for_owner(const Dir& home, const Container& contain
 Containers::Containers(Dir folder) : folder_(std::move(folder)) {}
 
 Container Containers::create(ContainerConfig config) const {
-  FileLock names = FileLock::take(folder_, kNamesLock, FileLock::Mode::exclusive);
+  FileLock names = lock_names();
   std::vector<Container> others = list();
   auto taken = [&](const std::string& name) {
     return std::any_of(others.begin(), others.end(), [&](const Container& other) { return other.config.name == name; });
@@ -125,7 +126,7 @@ Container Containers::create(ContainerConfig config) const {
   config.id = random_id();
   Container created{config, {}};
   // Made aside and renamed: nobody sees half a container.
-  std::string aside = ".new-" + config.id;
+  std::string aside = std::string(kBeingMade) + config.id;
   folder_.make_dir(aside, 0700);
   Dir home = folder_.open_dir(aside);
   home.replace_file(kContainerConfigFile, render(created.config), 0600);
@@ -171,10 +172,27 @@ void Containers::remove(std::string_view id) const {
     throw e.set_hint(fmt::format("stop it first (imgb stop {0}) or force it (imgb rm -f {0})", id.substr(0, 12)));
   }
   // Out of sight at once, then emptied: a kill in between leaves nothing that looks like a container.
-  std::string aside = ".old-" + std::string(id);
+  std::string aside = std::string(kBeingRemoved).append(id);
   folder_.rename(id, folder_, aside);
   folder_.remove_tree(aside);
 }
+
+FileLock Containers::lock_names() const { return FileLock::take(folder_, kNamesLock, FileLock::Mode::exclusive); }
+
+std::vector<std::string> Containers::list_remains(const FileLock&) const {
+  std::vector<std::string> remains;
+  for (const Dir::Entry& entry : folder_.list()) {
+    // Containers are made under the lock that we hold, so nobody is making this one.
+    if (entry.name.starts_with(kBeingMade)) remains.push_back(entry.name);
+    if (!entry.name.starts_with(kBeingRemoved)) continue;
+    auto home = folder_.find_dir(entry.name);
+    auto lock = home ? home->find_file(kContainerLockFile, O_RDONLY) : std::nullopt;
+    if (home && (!lock || try_lock(*lock))) remains.push_back(entry.name);
+  }
+  return remains;
+}
+
+void Containers::remove_remains(const FileLock&, const std::string& folder) const { folder_.remove_tree(folder); }
 
 Dir Containers::folder_of(std::string_view id) const {
   if (!is_id(id)) throw_error(ErrorKind::internal, "not a container id: {}", printable(id));

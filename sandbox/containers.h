@@ -15,6 +15,7 @@
 #include "core/base/process.h"
 #include "core/base/stream.h"
 #include "core/base/time.h"
+#include "core/store/file_lock.h"
 #include "sandbox/launch.h"
 #include "sandbox/network.h"
 
@@ -72,6 +73,11 @@ class Containers {
   /// Error(denied) while it runs. Waits for an owner who has written the last state but not let go yet.
   void remove(std::string_view id) const;
   Dir folder_of(std::string_view id) const;
+  /// What a process that was killed amid create or remove left, by folder; nothing of those at work. REQUIRES: names.
+  std::vector<std::string> list_remains(const FileLock& names) const;
+  void remove_remains(const FileLock& names, const std::string& folder) const;
+  /// While it lives no container comes to be.
+  FileLock lock_names() const;
 
  private:
   Dir folder_;

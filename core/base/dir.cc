@@ -160,9 +160,18 @@ std::optional<std::string> Dir::find_content(std::string_view path, std::uint64_
   return read_regular(*file, max_bytes, shown(*this, path));
 }
 
-Fd Dir::open_unnamed(int flags, std::uint32_t mode) const {
-  Fd fd(::openat(fd_.get(), ".", O_TMPFILE | O_CLOEXEC | flags, mode));
-  if (!fd) throw_errno("make an unnamed file in {}", name_);
+std::optional<Fd> Dir::find_unnamed(int flags, std::uint32_t mode) const {
+  Fd fd(open_unnamed(fd_.get(), flags, mode));
+  if (fd) return fd;
+  if (has_no_unnamed(errno)) return std::nullopt;
+  throw_errno("make an unnamed file in {}", name_);
+}
+
+Fd Dir::open_spool(int flags, std::uint32_t mode) const {
+  if (auto unnamed = find_unnamed(flags | O_EXCL, mode)) return *std::move(unnamed);
+  std::string name = random_name("spool");
+  Fd fd = open_file(name, flags | O_CREAT | O_EXCL, mode);
+  remove(name);
   return fd;
 }
 
@@ -178,6 +187,13 @@ std::optional<FileStat> Dir::find_stat(std::string_view path, Links links) const
   if (error == 0) return to_file_stat(s, path);
   if (is_absence(error)) return std::nullopt;
   throw SystemError(error, "stat " + shown(*this, path));
+}
+
+bool Dir::leads_to(std::string_view path, const Fd& file) const {
+  auto there = find_stat(path);
+  if (!there) return false;
+  FileStat open = stat_of(file, path);
+  return there->inode == open.inode && there->device == open.device;
 }
 
 std::string Dir::read_link(std::string_view path, Links links) const {

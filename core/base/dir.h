@@ -73,11 +73,15 @@ class Dir {
   std::string read_file(std::string_view path, std::uint64_t max_bytes, Links links = Links::refuse) const;
   std::optional<std::string> find_content(std::string_view path, std::uint64_t max_bytes,
                                           Links links = Links::refuse) const;
-  Fd open_unnamed(int flags, std::uint32_t mode) const;  ///< O_TMPFILE in this folder.
+  /// O_TMPFILE in this folder, for link_unnamed; nullopt where the file system has none (NFS, FUSE).
+  std::optional<Fd> find_unnamed(int flags, std::uint32_t mode) const;
+  /// A file in this folder that is gone with its descriptor and never gets a name: on every file system.
+  Fd open_spool(int flags, std::uint32_t mode) const;
 
   // --- looking ---
   FileStat stat(std::string_view path, Links links = Links::in_root_nofollow_last) const;
   std::optional<FileStat> find_stat(std::string_view path, Links links = Links::in_root_nofollow_last) const;
+  bool leads_to(std::string_view path, const Fd& file) const;  ///< The path is a name of this very file.
   std::string read_link(std::string_view path, Links links = Links::in_root_nofollow_last) const;
   struct Entry {
     std::string name;
@@ -101,8 +105,13 @@ class Dir {
                  Links links = Links::refuse) const;
   void make_hard_link(std::string_view existing, std::string_view path, Links links = Links::refuse) const;
   void link_unnamed(const Fd& file, std::string_view path) const;  ///< Gives an O_TMPFILE its name; EEXIST throws.
-  /// Replaces the file's content atomically: unnamed or temporary file, fsync, rename, fsync of the folder.
-  void replace_file(std::string_view path, std::string_view content, std::uint32_t mode) const;
+  /// Replaces the file's content atomically, or makes it: unnamed or temporary file, fsync, rename, fsync of the
+  /// folder. Without the syncs (Sync::later) it is atomic for other processes, not for a power cut.
+  enum class Sync { now, later };
+  void replace_file(std::string_view path, std::string_view content, std::uint32_t mode, Sync sync = Sync::now) const;
+  /// The same with what `fill` writes, which may be called again.
+  void replace_file(std::string_view path, std::uint32_t mode, Sync sync,
+                    const std::function<void(const Fd&)>& fill) const;
 
   // --- removing and renaming ---
   enum class Rename { replace, no_replace, exchange };

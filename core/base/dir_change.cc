@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <random>
 
 #include "core/base/dir.h"
 #include "core/base/dir_resolve.h"
@@ -66,29 +65,33 @@ bool publish_unnamed(const Fd& file, const Place& place, const std::string& what
   return false;
 }
 
+using Fill = std::function<void(const Fd&)>;
+
+void fill(const Fd& file, const Fill& write, std::uint32_t mode, Dir::Sync sync, const std::string& what) {
+  write(file);
+  if (::fchmod(file.get(), mode) != 0) throw_errno("set mode of {}", what);
+  if (sync == Dir::Sync::now) sync_data(file, what);
+}
+
 /// False: the file system has no unnamed files.
-bool replace_by_unnamed(const Place& place, std::string_view content, std::uint32_t mode, const std::string& what) {
+bool replace_by_unnamed(const Place& place, const Fill& write, std::uint32_t mode, Dir::Sync sync,
+                        const std::string& what) {
   for (;;) {
-    Fd file(::openat(place.folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-    if (!file && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) return false;
+    Fd file(open_unnamed(place.folder, O_WRONLY, 0600));
+    if (!file && has_no_unnamed(errno)) return false;
     if (!file) throw_errno("make {}", what);
-    write_all(file, content, what);
-    if (::fchmod(file.get(), mode) != 0) throw_errno("set mode of {}", what);
-    sync_data(file, what);
+    fill(file, write, mode, sync, what);
     if (publish_unnamed(file, place, what)) return true;
   }
 }
 
 /// For file systems without O_TMPFILE.
-void publish_named(const Place& place, std::string_view content, std::uint32_t mode, const std::string& what) {
-  std::random_device random;
-  std::string temporary = fmt::format(".{}.{:08x}{:08x}", place.leaf, random(), random());
+void publish_named(const Place& place, const Fill& write, std::uint32_t mode, Dir::Sync sync, const std::string& what) {
+  std::string temporary = random_name(place.leaf);
   Fd file(::openat(place.folder, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file) throw_errno("make {}", what);
   try {
-    write_all(file, content, what);
-    if (::fchmod(file.get(), mode) != 0) throw_errno("set mode of {}", what);
-    sync_data(file, what);
+    fill(file, write, mode, sync, what);
     if (::renameat(place.folder, temporary.c_str(), place.folder, place.leaf.c_str()) != 0)
       throw_errno("rename to {}", what);
   } catch (...) {
@@ -152,10 +155,16 @@ void Dir::link_unnamed(const Fd& file, std::string_view path) const {
     throw SystemError(error, "link " + shown(*this, path));
 }
 
-void Dir::replace_file(std::string_view path, std::string_view content, std::uint32_t mode) const {
+void Dir::replace_file(std::string_view path, std::string_view content, std::uint32_t mode, Sync sync) const {
+  replace_file(path, mode, sync, [&](const Fd& file) { write_all(file, content, shown(*this, path)); });
+}
+
+void Dir::replace_file(std::string_view path, std::uint32_t mode, Sync sync,
+                       const std::function<void(const Fd&)>& fill) const {
   Place place = place_of(*this, path, Links::refuse);
   std::string what = shown(*this, path);
-  if (!replace_by_unnamed(place, content, mode, what)) publish_named(place, content, mode, what);
+  if (!replace_by_unnamed(place, fill, mode, sync, what)) publish_named(place, fill, mode, sync, what);
+  if (sync == Sync::later) return;
   Fd folder(::openat(place.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) throw_errno("open folder of {}", what);
   imgb::sync(folder, what);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -151,6 +152,18 @@ std::optional<Place> find_place(const Dir& dir, std::string_view path, Links lin
     if (is_absence(e.errno_value())) return std::nullopt;
     throw;
   }
+}
+
+int open_unnamed(int dir, int flags, std::uint32_t mode) {
+  return ::openat(dir, ".", O_TMPFILE | O_CLOEXEC | flags, mode);
+}
+
+bool has_no_unnamed(int error) { return error == EOPNOTSUPP || error == EISDIR || error == ENOENT; }
+
+std::string random_name(std::string_view stem) {
+  std::uint64_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) throw_errno("random bytes for a name");
+  return fmt::format(".{}.{:016x}", stem, number);
 }
 
 Place place_of(const Dir& dir, std::string_view path, Links links) {

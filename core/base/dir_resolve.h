@@ -18,6 +18,12 @@ int open_below(int dir, std::string_view path, int flags, std::uint32_t mode, Li
 /// errno terms is a thrown SystemError (ELOOP after 40 links).
 std::string resolve_in_root(int root, std::string_view path, bool follow_last);
 
+/// openat with O_TMPFILE; -1 with errno set, of which has_no_unnamed says whether the file system is why.
+int open_unnamed(int dir, int flags, std::uint32_t mode);
+bool has_no_unnamed(int error);
+/// Hidden, and no one else's: ".<stem>.<16 digits>".
+std::string random_name(std::string_view stem);
+
 /// A folder and a name in it, which no operation on it follows.
 struct Place {
   Fd owned;          ///< The parent folder, unless it is the Dir itself: then nothing was opened.

@@ -7,6 +7,8 @@ namespace imgb {
 TaskGroup::TaskGroup(unsigned threads, std::stop_token parent)
     : max_threads_(std::max(1u, threads)), parent_(std::move(parent), [this] {
         stop_.request_stop();
+        // Whoever looked before this and goes to sleep after it has the lock in between.
+        { std::lock_guard hold(mutex_); }
         changed_.notify_all();
       }) {}
 

@@ -45,7 +45,6 @@ class TaskGroup {
   void add(std::function<void()> task);
   void join();  ///< Waits until nothing is queued or running. Throws the first failure; Error(cancelled) if stopped.
   std::stop_token stop() const { return stop_.get_token(); }
-  void request_stop() { stop_.request_stop(); }
 
  private:
   void work();

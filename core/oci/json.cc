@@ -1,7 +1,7 @@
 #include "core/oci/json.h"
 
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <set>
 
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -11,12 +11,13 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxDepth = 64, kMaxValues = 250'000;
+constexpr std::size_t kMaxDepth = 64;
 
 /// Looks at the stream of tokens before any value is built: nesting, numbers of values and duplicate keys are refused
 /// at the first sight.
 class Guard : public nlohmann::json_sax<json> {
  public:
+  explicit Guard(std::size_t max_values) : max_values_(max_values) {}
   bool null() override { return count(); }
   bool boolean(bool) override { return count(); }
   bool number_integer(number_integer_t) override { return count(); }
@@ -51,8 +52,8 @@ class Guard : public nlohmann::json_sax<json> {
 
  private:
   bool count() {
-    if (++values_ <= kMaxValues) return true;
-    problem_ = fmt::format("more than {} values", kMaxValues);
+    if (++values_ <= max_values_) return true;
+    problem_ = fmt::format("more than {} values", max_values_);
     return false;
   }
   bool enter() {
@@ -61,17 +62,18 @@ class Guard : public nlohmann::json_sax<json> {
     problem_ = fmt::format("nested deeper than {} levels", kMaxDepth);
     return false;
   }
-  std::vector<std::unordered_set<std::string>> keys_;
+  std::vector<std::set<std::string>> keys_;  // no hash table: a stranger's keys may all collide
+  const std::size_t max_values_;
   std::size_t depth_ = 0, values_ = 0;
   std::string problem_;
 };
 
 }  // namespace
 
-json parse_json(std::string_view text, std::size_t max_bytes, std::string_view what) {
+json parse_json(std::string_view text, std::size_t max_bytes, std::string_view what, std::size_t max_values) {
   if (text.size() > max_bytes)
     throw_error(ErrorKind::corrupt, "{}: {} bytes of JSON, more than the limit of {}", what, text.size(), max_bytes);
-  Guard guard;
+  Guard guard(max_values);
   if (!json::sax_parse(text, &guard)) throw_error(ErrorKind::corrupt, "{}: {}", what, guard.problem());
   try {
     return json::parse(text);

@@ -5,8 +5,10 @@
 namespace imgb {
 
 /// The one way into JSON from outside: strict (no comments, no NaN, valid UTF-8), at most `max_bytes`, nesting at most
-/// 64, at most 250,000 values (a document of 4 MiB could else take 150 MiB), duplicate keys refused. Error(corrupt)
+/// 64, at most `max_values` (a document of 4 MiB could else take 150 MiB), duplicate keys refused. Error(corrupt)
 /// names `what` and the offset. Include <nlohmann/json.hpp> in .cc files only.
-nlohmann::json parse_json(std::string_view text, std::size_t max_bytes, std::string_view what);
+inline constexpr std::size_t kMaxJsonValues = 250'000;
+nlohmann::json parse_json(std::string_view text, std::size_t max_bytes, std::string_view what,
+                          std::size_t max_values = kMaxJsonValues);
 
 }  // namespace imgb

@@ -11,7 +11,7 @@ namespace {
 using json_reader::json;
 using ordered = nlohmann::ordered_json;
 
-constexpr std::size_t kMaxDescriptors = 100'000;
+constexpr std::size_t kMaxDescriptors = 100'000, kMaxLayoutDescriptors = 1'000'000;
 
 /// Refuses documents that two readers could take for two things (V57).
 std::string settled_type(const json& document, std::string_view declared) {
@@ -39,10 +39,9 @@ std::string settled_type(const json& document, std::string_view declared) {
   return type;
 }
 
-std::vector<Descriptor> descriptors(const json& document, const char* key) {
+std::vector<Descriptor> descriptors(const json& document, const char* key, std::size_t max = kMaxDescriptors) {
   const json& list = json_reader::get(document, key);
-  if (!list.is_array() || list.size() > kMaxDescriptors)
-    throw_error(ErrorKind::corrupt, "{} is not a list of sane length", key);
+  if (!list.is_array() || list.size() > max) throw_error(ErrorKind::corrupt, "{} is not a list of sane length", key);
   std::vector<Descriptor> all;
   all.reserve(list.size());
   for (const json& item : list) all.push_back(json_reader::descriptor(item, key));
@@ -79,6 +78,14 @@ ordered to_json(const std::vector<Descriptor>& all) {
 
 std::string dump(const ordered& document) { return document.dump(-1, ' ', false, ordered::error_handler_t::replace); }
 
+Index index_of(const json& document, std::string type, std::size_t max_children) {
+  return Index{.media_type = std::move(type),
+               .artifact_type = json_reader::text_or(document, "artifactType"),
+               .manifests = descriptors(document, "manifests", max_children),
+               .subject = subject_of(document),
+               .annotations = json_reader::text_map(document, "annotations")};
+}
+
 /// Attestations ride in indexes as children for no platform.
 bool is_runnable(const Descriptor& child) {
   if (child.annotations.contains("vnd.docker.reference.type")) return false;
@@ -90,13 +97,7 @@ bool is_runnable(const Descriptor& child) {
 std::variant<Manifest, Index> parse_manifest(std::string_view text, std::string_view declared_type) {
   json document = parse_json(text, kMaxManifestBytes, "manifest");
   std::string type = settled_type(document, declared_type);
-  if (media_type::is_index(type)) {
-    return Index{.media_type = type,
-                 .artifact_type = json_reader::text_or(document, "artifactType"),
-                 .manifests = descriptors(document, "manifests"),
-                 .subject = subject_of(document),
-                 .annotations = json_reader::text_map(document, "annotations")};
-  }
+  if (media_type::is_index(type)) return index_of(document, std::move(type), kMaxDescriptors);
   if (!media_type::is_manifest(type))
     throw_error(ErrorKind::corrupt, "{} is no manifest type that imgb knows", printable(type, 100));
   return Manifest{.media_type = type,
@@ -105,6 +106,14 @@ std::variant<Manifest, Index> parse_manifest(std::string_view text, std::string_
                   .layers = descriptors(document, "layers"),
                   .subject = subject_of(document),
                   .annotations = json_reader::text_map(document, "annotations")};
+}
+
+Index parse_layout_index(std::string_view text) {
+  constexpr std::size_t kMaxValuesOfEntry = 10;  // and more, where others have fewer
+  json document = parse_json(text, kMaxLayoutIndexBytes, "index", kMaxLayoutDescriptors * kMaxValuesOfEntry);
+  std::string type = settled_type(document, "");
+  if (!media_type::is_index(type)) throw_error(ErrorKind::corrupt, "holds a manifest instead of an index");
+  return index_of(document, std::move(type), kMaxLayoutDescriptors);
 }
 
 Manifest parse_image_manifest(std::string_view text, std::string_view declared_type) {

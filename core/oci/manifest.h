@@ -11,6 +11,7 @@
 namespace imgb {
 
 inline constexpr std::size_t kMaxManifestBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kMaxLayoutIndexBytes = 64 * 1024 * 1024;
 
 /// Spec: OCI image-spec v1.1, manifest.md; Docker image manifest v2 schema 2 reads into the same value.
 struct Manifest {
@@ -35,6 +36,9 @@ struct Index {
 /// digests or sizes. Error(unsupported) on schema 1 as such. Keep the bytes: re-serialising changes the digest. (V54,
 /// V57, V58)
 std::variant<Manifest, Index> parse_manifest(std::string_view json, std::string_view declared_type);
+/// index.json of an image layout: it names all that a folder holds, so it may have more entries and bytes than an image
+/// may (kMaxLayoutIndexBytes). For folders of our own; what strangers send is held to parse_manifest's limits.
+Index parse_layout_index(std::string_view json);
 Manifest parse_image_manifest(std::string_view json, std::string_view declared_type);  ///< An index is Error(corrupt).
 std::string render(const Manifest& manifest);  ///< Compact JSON, keys as the Go tools order them.
 std::string render(const Index& index);

@@ -93,22 +93,38 @@ bool looks_like_domain(std::string_view word) {
 }  // namespace
 
 Reference Reference::parse(std::string_view text) {
-  if (text.empty()) refuse(text, "it is empty");
-  if (is_image_id(text)) refuse(text, "64 hexadecimal digits are an image id, not a name");
+  std::string_view problem;
+  auto found = read(text, problem);
+  if (!found) refuse(text, problem);
+  return *std::move(found);
+}
+
+std::optional<Reference> Reference::find(std::string_view text) {
+  std::string_view problem;
+  return read(text, problem);
+}
+
+std::optional<Reference> Reference::read(std::string_view text, std::string_view& problem) {
+  auto fail = [&](std::string_view why) {
+    problem = why;
+    return std::nullopt;
+  };
+  if (text.empty()) return fail("it is empty");
+  if (is_image_id(text)) return fail("64 hexadecimal digits are an image id, not a name");
   Reference ref;
   std::string_view rest = text;
   if (std::size_t at = rest.find('@'); at != std::string_view::npos) {
     std::string_view digest = rest.substr(at + 1);
     ref.digest_ = Digest::find(digest);
     if (!ref.digest_)
-      refuse(text, "the digest must be sha256: and 64, or sha512: and 128 lower-case hexadecimal digits");
+      return fail("the digest must be sha256: and 64, or sha512: and 128 lower-case hexadecimal digits");
     rest = rest.substr(0, at);
   }
   std::size_t slash = rest.find('/');
   if (slash != std::string_view::npos && looks_like_domain(rest.substr(0, slash))) {
     ref.domain_ = rest.substr(0, slash);
     rest.remove_prefix(slash + 1);
-    if (!is_domain(ref.domain_)) refuse(text, "the registry's name is malformed");
+    if (!is_domain(ref.domain_)) return fail("the registry's name is malformed");
   } else {
     ref.domain_ = "docker.io";
   }
@@ -116,17 +132,17 @@ Reference Reference::parse(std::string_view text) {
       colon != std::string_view::npos && rest.find('/', colon) == std::string_view::npos) {
     ref.tag_ = rest.substr(colon + 1);
     if (!is_tag(*ref.tag_))
-      refuse(text,
-             "a tag is up to 128 letters, digits, underscores, dots and dashes, and begins with none of the last two");
+      return fail(
+          "a tag is up to 128 letters, digits, underscores, dots and dashes, and begins with none of the last two");
     rest = rest.substr(0, colon);
   }
   if (ref.domain_ == "index.docker.io") ref.domain_ = "docker.io";
-  if (has_upper(rest)) refuse(text, "repository name must be lowercase");
-  if (!is_path(rest)) refuse(text, "invalid reference format");
+  if (has_upper(rest)) return fail("repository name must be lowercase");
+  if (!is_path(rest)) return fail("invalid reference format");
   ref.path_ = rest;
   if (ref.domain_ == "docker.io" && rest.find('/') == std::string_view::npos) ref.path_ = "library/" + ref.path_;
   // Of the path alone: the domain may be as long as it likes.
-  if (ref.path_.size() > kMaxPathBytes) refuse(text, "repository name must not be more than 255 characters");
+  if (ref.path_.size() > kMaxPathBytes) return fail("repository name must not be more than 255 characters");
   return ref;
 }
 

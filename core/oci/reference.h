@@ -13,6 +13,7 @@ class Reference {
  public:
   /// Throws Error(input) that says what is wrong ("repository name must be lowercase" and so on).
   static Reference parse(std::string_view text);
+  static std::optional<Reference> find(std::string_view text);  ///< nullopt where parse throws.
 
   const std::string& domain() const { return domain_; }  ///< "docker.io", "localhost:5000", "[::1]:5000"
   const std::string& path() const { return path_; }      ///< "library/busybox"
@@ -29,6 +30,8 @@ class Reference {
 
  private:
   Reference() = default;
+  /// nullopt: `problem` says why not.
+  static std::optional<Reference> read(std::string_view text, std::string_view& problem);
   std::string domain_, path_;
   std::optional<std::string> tag_;
   std::optional<Digest> digest_;

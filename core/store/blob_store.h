@@ -36,6 +36,9 @@ class BlobStore {
   /// Verifies as it streams: throws Error(corrupt) at the end, and takes the damaged blob out of use. Error(not_found)
   /// when absent.
   virtual std::unique_ptr<Source> open(const Digest& digest) const = 0;
+  /// Verifies too, but leaves a damaged blob where it is; Error(corrupt) also for one that was taken out of use: unlike
+  /// what was never here, it has been somebody's.
+  virtual std::unique_ptr<Source> peek(const Digest& digest) const { return open(digest); }
   /// The file itself, for sendfile, ranged reads and hard links. Unverified. Throws Error(unsupported) without files.
   virtual Fd open_file(const Digest& digest) const = 0;
   /// Bytes; nullopt if absent. A blob that was found stays until this object is gone, whoever collects garbage.
@@ -47,6 +50,8 @@ class BlobStore {
 };
 
 std::string read_blob(const BlobStore& store, const Descriptor& blob, std::uint64_t max_bytes);  ///< Verified.
+/// The same of peek(): for those who only look, or to whom damaged must never be the same as absent.
+std::string peek_blob(const BlobStore& store, const Descriptor& blob, std::uint64_t max_bytes);
 Descriptor write_blob(BlobStore& store, std::string_view content, std::string media_type);
 
 }  // namespace imgb

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "core/base/error.h"
+#include "core/store/file_lock.h"
 #include "core/store/layout.h"
 
 namespace imgb {
@@ -17,9 +18,14 @@ constexpr Nanoseconds kTouchEvery = 3600 * kNanosecondsPerSecond;  // "last used
 
 /// SQLite said no. Never leaves this file: the cache forgets instead.
 struct Trouble {
-  bool damaged = false;  ///< The file itself is broken.
-  explicit Trouble(int code) : damaged((code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB) {}
-  Trouble() = default;
+  int code;
+  bool damaged;  ///< The file itself is broken, or not ours: it will never be of use again.
+  explicit Trouble(int why) : code(why), damaged((code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB) {}
+  static Trouble of_version() {
+    Trouble trouble(SQLITE_MISMATCH);
+    trouble.damaged = true;
+    return trouble;
+  }
 };
 
 struct Statement {
@@ -36,6 +42,10 @@ struct Statement {
   Statement& bind(int at, std::string_view bytes) {
     sqlite3_bind_blob64(raw, at, bytes.empty() ? "" : bytes.data(), bytes.size(), SQLITE_STATIC);
     return *this;
+  }
+  /// For "substr(key, 1, at)=at+1": the bytes and how many.
+  Statement& bind_prefix(int at, std::string_view prefix) {
+    return bind(at, static_cast<std::int64_t>(prefix.size())).bind(at + 1, prefix);
   }
   bool step() {
     int result = sqlite3_step(raw);
@@ -67,39 +77,46 @@ struct CacheDb::State {
   sqlite3* open() {
     if (tried) return db;
     tried = true;
-    if (!try_open()) {
-      // Torn, foreign or of a newer version: derived data, so it starts anew.
-      remove_files();
-      try_open();
+    try {
+      auto trouble = root.find_stat(layout::kCache) ? try_open() : start_anew();
+      if (trouble && trouble->damaged) trouble = start_anew();
+      why_none = trouble ? std::optional(sqlite3_errstr(trouble->code)) : std::nullopt;
+    } catch (const Error& e) {
+      why_none = e.what();  // what is to be kept fails louder
     }
     return db;
   }
 
-  void remove_files() {
-    try {
-      for (const char* suffix : {"", "-wal", "-shm", "-journal"})
-        root.remove_tree(std::string(layout::kCache) + suffix);
-    } catch (const Error&) {
-      // A store that cannot be written to has no cache; what is to be kept fails louder.
-    }
+  /// Derived data: what cannot be read makes way for a new file. One process does it, the others find that.
+  std::optional<Trouble> start_anew() {
+    FileLock alone = FileLock::take(root, layout::kCacheLock, FileLock::Mode::exclusive);
+    auto trouble = try_open();
+    if (!trouble || !trouble->damaged) return trouble;
+    remove_files();
+    return try_open();
   }
 
-  bool try_open() {
+  void remove_files() {
+    for (const char* suffix : {"", "-wal", "-shm", "-journal"}) root.remove_tree(std::string(layout::kCache) + suffix);
+  }
+
+  std::optional<Trouble> try_open() {
     sqlite3_close_v2(std::exchange(db, nullptr));
     // By the folder's descriptor: the root may be named by a path that is gone or too long.
     std::string path = fmt::format("/proc/self/fd/{}/{}", root.fd().get(), layout::kCache);
     constexpr int kFlags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     try {
-      if (sqlite3_open_v2(path.c_str(), &db, kFlags, nullptr) != SQLITE_OK) throw Trouble();
+      if (int code = sqlite3_open_v2(path.c_str(), &db, kFlags, nullptr); code != SQLITE_OK) throw Trouble(code);
       sqlite3_busy_timeout(db, 5000);
       run(db, "PRAGMA synchronous=OFF");
       std::int64_t found = version();
-      if (found != 0 && found != kVersion) throw Trouble();
+      if (found != 0 && found != kVersion) throw Trouble::of_version();
       if (found == 0) create();
-      return true;
-    } catch (const Trouble&) {
+      file = root.find_stat(layout::kCache);
+      return std::nullopt;
+    } catch (const Trouble& trouble) {
       sqlite3_close_v2(std::exchange(db, nullptr));
-      return false;
+      return trouble;
     }
   }
 
@@ -110,6 +127,7 @@ struct CacheDb::State {
   }
 
   void create() {
+    run(db, "PRAGMA auto_vacuum=INCREMENTAL");
     run(db, "PRAGMA journal_mode=WAL");
     run(db,
         "BEGIN IMMEDIATE;"
@@ -128,27 +146,39 @@ struct CacheDb::State {
       return open() ? body() : std::move(otherwise);
     } catch (const Trouble& trouble) {
       if (!trouble.damaged) return otherwise;
-      // A page deep inside is broken, which opening did not see: the next call finds a new file.
-      sqlite3_close_v2(std::exchange(db, nullptr));
-      tried = false;
-      remove_files();
+      give_up();
       return otherwise;
     }
   }
 
+  /// A page deep inside is broken, which opening did not see: the next call finds a new file. One that another process
+  /// has put in its place stays.
+  void give_up() {
+    try {
+      FileLock alone = FileLock::take(root, layout::kCacheLock, FileLock::Mode::exclusive);
+      auto there = root.find_stat(layout::kCache);
+      if (there && file && there->inode == file->inode && there->device == file->device) remove_files();
+      tried = false;
+    } catch (const Error& e) {
+      why_none = e.what();
+    }
+    sqlite3_close_v2(std::exchange(db, nullptr));
+  }
+
   void flush_touched() {
     if (!db || touched.empty()) return;
+    bool alone = sqlite3_get_autocommit(db) != 0;  // else inside together()
     try {
-      run(db, "BEGIN IMMEDIATE");
+      if (alone) run(db, "BEGIN IMMEDIATE");
       for (const auto& [entry, time] : touched)
         Statement(db, "UPDATE entry SET used=? WHERE tab=? AND key=?")
             .bind(1, time)
             .bind(2, entry.first)
             .bind(3, entry.second)
             .step();
-      run(db, "COMMIT");
+      if (alone) run(db, "COMMIT");
     } catch (const Trouble&) {
-      sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
+      if (alone) sqlite3_exec(db, "ROLLBACK", nullptr, nullptr, nullptr);
     }
     touched.clear();
   }
@@ -157,6 +187,8 @@ struct CacheDb::State {
   std::recursive_mutex mutex;  // recursive for together()
   sqlite3* db = nullptr;
   bool tried = false;
+  std::optional<FileStat> file;  ///< Which one `db` is.
+  std::optional<std::string> why_none;
   /// Entries that were read: one write at the end instead of one a read.
   std::map<std::pair<std::int64_t, std::string>, Nanoseconds> touched;
 };
@@ -192,15 +224,52 @@ void CacheDb::remove(CacheTable table, std::string_view key) {
   });
 }
 
-void CacheDb::for_each(CacheTable table, const std::function<void(const Row&)>& visit) {
+void CacheDb::for_each(CacheTable table, const std::function<void(const Row&)>& visit, std::string_view prefix) {
   std::vector<Row> rows;  // read out first: `visit` may change the table
   state_->attempt(false, [&] {
-    Statement query(state_->db, "SELECT key, value, used FROM entry WHERE tab=? ORDER BY key");
-    query.bind(1, number_of(table));
+    Statement query(state_->db, "SELECT key, value, used FROM entry WHERE tab=? AND substr(key, 1, ?)=? ORDER BY key");
+    query.bind(1, number_of(table)).bind_prefix(2, prefix);
     while (query.step()) rows.push_back({query.bytes(0), query.bytes(1), sqlite3_column_int64(query.raw, 2)});
     return true;
   });
   for (const Row& row : rows) visit(row);
+}
+
+std::vector<std::string> CacheDb::keys(CacheTable table, std::string_view prefix) {
+  std::vector<std::string> keys;
+  state_->attempt(false, [&] {
+    Statement query(state_->db, "SELECT key FROM entry WHERE tab=? AND substr(key, 1, ?)=? ORDER BY key");
+    query.bind(1, number_of(table)).bind_prefix(2, prefix);
+    while (query.step()) keys.push_back(query.bytes(0));
+    return true;
+  });
+  return keys;
+}
+
+void CacheDb::remove_unused_since(CacheTable table, Nanoseconds time, std::string_view prefix) {
+  state_->attempt(false, [&] {
+    state_->flush_touched();
+    Statement removal(state_->db, "DELETE FROM entry WHERE tab=? AND used<? AND substr(key, 1, ?)=?");
+    return removal.bind(1, number_of(table)).bind(2, time).bind_prefix(3, prefix).step();
+  });
+}
+
+void CacheDb::shrink() {
+  state_->attempt(false, [&] {
+    Statement mode(state_->db, "PRAGMA auto_vacuum");
+    constexpr int kIncremental = 2;
+    bool can = mode.step() && sqlite3_column_int(mode.raw, 0) == kIncremental;
+    sqlite3_reset(mode.raw);
+    // A file of earlier times is written anew once.
+    run(state_->db, can ? "PRAGMA incremental_vacuum" : "PRAGMA auto_vacuum=INCREMENTAL; VACUUM");
+    run(state_->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    return true;
+  });
+}
+
+std::optional<std::string> CacheDb::trouble() const {
+  std::lock_guard hold(state_->mutex);
+  return state_->why_none;
 }
 
 void CacheDb::together(const std::function<void()>& body) {

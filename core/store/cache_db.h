@@ -17,12 +17,13 @@ enum class CacheTable {
   step,          ///< builder: cache key -> result of a step
   explain,       ///< builder: place of a step -> what its key was made of
   context_stat,  ///< builder: context folder -> stat cache
-  layer,         ///< layerfs: DiffId or blob digest -> what is known of a layer
+  layer,         ///< layerfs: blob digest -> what is known of a layer
   remote_file,   ///< builder: URL -> ETag, Last-Modified, digest
 };
 
-/// ROOT/cache.db: derived and disposable. Any trouble with it (absent, torn, locked too long, disk full, newer version)
-/// is a forgotten entry or a new file, never a failure. Opened at first use. Threads: all functions may be called at
+/// ROOT/cache.db: derived and disposable. Any trouble with it is a forgotten entry, never a failure. A file that is
+/// torn, foreign or of another version is replaced by a new one; one that merely cannot be used now (locked too long,
+/// disk full) stays as it is, and everything is a miss. Opened at first use. Threads: all functions may be called at
 /// once.
 class CacheDb {
  public:
@@ -37,9 +38,15 @@ class CacheDb {
     std::string key, value;
     Nanoseconds last_used = 0;
   };
-  void for_each(CacheTable table, const std::function<void(const Row&)>& visit);
+  /// Sorted by key; of keys that begin with `prefix`.
+  void for_each(CacheTable table, const std::function<void(const Row&)>& visit, std::string_view prefix = {});
+  std::vector<std::string> keys(CacheTable table, std::string_view prefix = {});
+  void remove_unused_since(CacheTable table, Nanoseconds time, std::string_view prefix = {});
+  void shrink();  ///< Gives the space of removed entries back.
   /// Everything put inside `body` on this thread lands in one transaction.
   void together(const std::function<void()>& body);
+  /// Why there is no cache; nullopt when there is one, or nobody has asked it anything.
+  std::optional<std::string> trouble() const;
 
  private:
   struct State;

@@ -54,10 +54,22 @@ class Counter {
   std::set<std::pair<std::uint64_t, std::uint64_t>> linked_;
 };
 
+/// What images need, as far as it can be known: of one that cannot be read only what names it.
+std::set<Digest> needed_blobs(Store& store) {
+  std::set<Digest> needed;
+  for (const NamedImage& image : store.images().list()) {
+    needed.insert(image.descriptor.digest);
+    try {
+      needed.merge(reachable({&image.descriptor, 1}, manifests_of(store.blobs())));
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::corrupt) throw;
+    }
+  }
+  return needed;
+}
+
 void add_blobs(Store& store, Counter& counter, Usage& images, Usage& others) {
-  std::vector<Descriptor> roots;
-  for (NamedImage& image : store.images().list()) roots.push_back(std::move(image.descriptor));
-  std::set<Digest> needed = reachable(roots, manifests_of(store.blobs()));
+  std::set<Digest> needed = needed_blobs(store);
   for (const Digest& digest : store.blobs().list()) {
     auto stat = store.root().find_stat(layout::blob(digest));
     if (stat) counter.add(*stat, needed.contains(digest) ? images : others);

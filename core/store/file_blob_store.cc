@@ -18,17 +18,21 @@ namespace {
 // spares.
 constexpr std::uint32_t kUnsyncedMode = 0644;
 
+/// From ingest/, over a file that was cut short too.
+void put_in_place(const Dir& ingest, const std::string& name, const Dir& root, const Digest& digest) {
+  FileLock placing = FileLock::take(root, layout::kBlobsLock, FileLock::Mode::shared);
+  ingest.rename(name, root, layout::blob(digest));
+}
+
 /// A blob whose digest is known when it is complete: an unnamed file that the kernel forgets if nobody links it. Where
 /// the file system has no such files (NFS, FUSE) it is a named one in ingest/, locked by its writer.
 class FreshWriter : public BlobWriter {
  public:
   FreshWriter(const Dir& root, const Dir& ingest, Lease& lease) : root_(root), ingest_(ingest), lease_(lease) {
-    try {
-      file_ = ingest.open_unnamed(O_RDWR, kUnsyncedMode);
-    } catch (const SystemError& e) {
-      if (e.errno_value() != EOPNOTSUPP && e.errno_value() != EISDIR) throw;
+    if (auto unnamed = ingest.find_unnamed(O_RDWR, kUnsyncedMode))
+      file_ = *std::move(unnamed);
+    else
       open_named();
-    }
   }
   FreshWriter(const FreshWriter&) = delete;
   ~FreshWriter() override {
@@ -82,7 +86,7 @@ class FreshWriter : public BlobWriter {
       ingest_.link_unnamed(file_, name);
       name_ = std::move(name);
     }
-    ingest_.rename(name_, root_, layout::blob(digest));
+    put_in_place(ingest_, name_, root_, digest);
     name_.clear();
   }
 
@@ -126,7 +130,7 @@ class ExpectedWriter : public BlobWriter {
       throw_error(ErrorKind::corrupt, "digest mismatch: got {} ({} bytes), want {} ({} bytes)", digest.str(), size_,
                   expected_.digest.str(), expected_.size_bytes);
     }
-    ingest_.rename(name_, root_, layout::blob(digest));
+    put_in_place(ingest_, name_, root_, digest);
     return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
   }
 
@@ -156,22 +160,31 @@ class ExpectedWriter : public BlobWriter {
 /// A blob that turns out to be damaged is taken out of use, so that the next pull or build brings it back.
 class QuarantiningSource : public Source {
  public:
-  QuarantiningSource(Dir root, const Digest& digest, std::unique_ptr<Source> from)
-      : root_(std::move(root)), digest_(digest), from_(std::move(from)) {}
+  QuarantiningSource(Dir root, const Digest& digest, Fd file, std::unique_ptr<Source> from)
+      : root_(std::move(root)), digest_(digest), file_(std::move(file)), from_(std::move(from)) {}
 
   std::size_t read(std::span<std::byte> into) override {
     try {
       return from_->read(into);
     } catch (Error& e) {
-      if (e.kind() != ErrorKind::corrupt) throw;
-      if (quarantine(root_, digest_)) e.set_hint("the damaged blob was moved to quarantine/: pull or build again");
+      if (e.kind() == ErrorKind::corrupt && take_out_of_use())
+        e.set_hint("the damaged blob was moved to quarantine/: pull or build again");
       throw;
     }
   }
 
  private:
+  bool take_out_of_use() const {
+    try {
+      return quarantine(root_, digest_, file_);
+    } catch (const Error&) {
+      return false;  // that the blob is damaged is the worse news
+    }
+  }
+
   Dir root_;
   Digest digest_;
+  Fd file_;
   std::unique_ptr<Source> from_;
 };
 
@@ -179,12 +192,6 @@ class QuarantiningSource : public Source {
 Dir open_ingest(const Dir& root) {
   auto there = root.find_dir(layout::kIngest);
   return there ? *std::move(there) : root.make_dirs(layout::kIngest, 0700);
-}
-
-bool is_named(const Dir& dir, std::string_view name, const Fd& file) {
-  auto there = dir.find_stat(name);
-  FileStat open = stat_of(file, name);
-  return there && there->inode == open.inode && there->device == open.device;
 }
 
 }  // namespace
@@ -203,23 +210,41 @@ std::unique_ptr<BlobWriter> FileBlobStore::create_expected(const Descriptor& exp
     Fd file = ingest_.open_file(name, O_RDWR | O_CREAT, kUnsyncedMode);
     lock(file);
     // While we waited its owner may have finished (renamed it) or given it up (removed it): then look again.
-    if (is_named(ingest_, name, file))
+    if (ingest_.leads_to(name, file))
       return std::make_unique<ExpectedWriter>(root_, ingest_, expected, std::move(file));
   }
 }
 
+namespace {
+
+std::unique_ptr<Source> verified(const Fd& file, const Digest& digest) {
+  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+  std::uint64_t size = stat_of(file, digest.str()).size_bytes;
+  return std::make_unique<VerifyingSource>(std::make_unique<FdSource>(file.duplicate(), digest.str()), digest, size);
+}
+
+}  // namespace
+
 std::unique_ptr<Source> FileBlobStore::open(const Digest& digest) const {
   Fd file = open_file(digest);
-  std::uint64_t size = stat_of(file, digest.str()).size_bytes;
-  ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-  auto bytes = std::make_unique<FdSource>(std::move(file), digest.str());
-  return std::make_unique<QuarantiningSource>(root_.duplicate(), digest,
-                                              std::make_unique<VerifyingSource>(std::move(bytes), digest, size));
+  auto source = verified(file, digest);
+  return std::make_unique<QuarantiningSource>(root_.duplicate(), digest, std::move(file), std::move(source));
+}
+
+std::unique_ptr<Source> FileBlobStore::peek(const Digest& digest) const {
+  if (auto file = root_.find_file(layout::blob(digest), O_RDONLY)) return verified(*file, digest);
+  if (root_.find_stat(fmt::format("{}/{}", layout::kQuarantine, layout::quarantined(digest))))
+    throw_error(ErrorKind::corrupt, "{} was damaged and is in {}/", digest.str(), layout::kQuarantine);
+  throw_no_blob(digest);
+}
+
+void FileBlobStore::throw_no_blob(const Digest& digest) const {
+  throw_error(ErrorKind::not_found, "no blob {} in {}", digest.str(), root_.name());
 }
 
 Fd FileBlobStore::open_file(const Digest& digest) const {
   auto file = root_.find_file(layout::blob(digest), O_RDONLY);
-  if (!file) throw_error(ErrorKind::not_found, "no blob {} in {}", digest.str(), root_.name());
+  if (!file) throw_no_blob(digest);
   return *std::move(file);
 }
 
@@ -232,15 +257,11 @@ std::optional<std::uint64_t> FileBlobStore::peek_size(const Digest& digest) cons
   return stat ? std::optional(stat->size_bytes) : std::nullopt;
 }
 
-bool quarantine(const Dir& root, const Digest& digest) {
-  Dir folder = root.make_dirs(layout::kQuarantine, 0700);
-  try {
-    root.rename(layout::blob(digest), folder, layout::quarantined(digest));
-    return true;
-  } catch (const SystemError& e) {
-    if (e.errno_value() != ENOENT) throw;
-    return false;  // another reader was first
-  }
+bool quarantine(const Dir& root, const Digest& digest, const Fd& damaged) {
+  FileLock alone = FileLock::take(root, layout::kBlobsLock, FileLock::Mode::exclusive);
+  if (!root.leads_to(layout::blob(digest), damaged)) return false;
+  root.rename(layout::blob(digest), root.make_dirs(layout::kQuarantine, 0700), layout::quarantined(digest));
+  return true;
 }
 
 void FileBlobStore::remove(const Digest& digest) { root_.remove(layout::blob(digest)); }

@@ -6,7 +6,8 @@
 namespace imgb {
 
 /// Blobs as files of an OCI image layout: blobs/<algorithm>/<hex> below `root`, written in ingest/ and linked into
-/// place.
+/// place. Whoever puts a file in the place of another holds blobs.lock as shared, whoever takes a damaged one away
+/// holds it alone: so nobody takes the good file that has come meanwhile.
 class FileBlobStore : public BlobStore {
  public:
   /// The folders must exist (Store::open makes them).
@@ -16,6 +17,7 @@ class FileBlobStore : public BlobStore {
   std::unique_ptr<BlobWriter> create() override;
   std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) override;
   std::unique_ptr<Source> open(const Digest& digest) const override;
+  std::unique_ptr<Source> peek(const Digest& digest) const override;
   Fd open_file(const Digest& digest) const override;
   std::optional<std::uint64_t> find_size(const Digest& digest) const override;
   std::optional<std::uint64_t> peek_size(const Digest& digest) const override;
@@ -23,12 +25,14 @@ class FileBlobStore : public BlobStore {
   std::vector<Digest> list() const override;
 
  private:
+  [[noreturn]] void throw_no_blob(const Digest& digest) const;
+
   Dir root_, ingest_;
   Lease& lease_;
 };
 
-/// Takes a blob out of use, keeping its bytes in quarantine/ for whoever wants to know what happened. False: it is
-/// gone.
-bool quarantine(const Dir& root, const Digest& digest);
+/// Takes the file that was found damaged out of use, keeping its bytes in quarantine/ for whoever wants to know what
+/// happened. False: it is gone, or the blob's name is that of another file by now.
+bool quarantine(const Dir& root, const Digest& digest, const Fd& damaged);
 
 }  // namespace imgb

@@ -55,12 +55,13 @@ class Checker {
     TaskGroup group(options_.jobs, options_.stop);
     for (const Digest& digest : store_.blobs().list()) {
       group.add([&, digest] {
-        std::uint64_t size = store_.blobs().peek_size(digest).value_or(0);
-        auto problem = find_problem(digest, group.stop());
+        auto file = store_.root().find_file(layout::blob(digest), O_RDONLY);
+        if (!file) return;  // a collector was faster
+        auto problem = find_problem(digest, *file, group.stop());
         std::lock_guard hold(mutex);
         ++report_.blobs;
-        report_.size_bytes += size;
-        if (problem) note_damage(digest, *problem);
+        report_.size_bytes += stat_of(*file, digest.str()).size_bytes;
+        if (problem) note_damage(digest, *problem, *file);
         if (options_.on_progress) options_.on_progress(report_.blobs, report_.size_bytes);
       });
     }
@@ -68,12 +69,10 @@ class Checker {
     for (DigestAlgorithm algorithm : {DigestAlgorithm::sha256, DigestAlgorithm::sha512}) check_names(algorithm);
   }
 
-  std::optional<std::string> find_problem(const Digest& digest, const std::stop_token& stop) const {
+  static std::optional<std::string> find_problem(const Digest& digest, const Fd& file, const std::stop_token& stop) {
     try {
-      // From the file itself: the store's own source would move a damaged blob away, repair or not.
-      Fd file = store_.blobs().open_file(digest);
       std::uint64_t size = stat_of(file, digest.str()).size_bytes;
-      VerifyingSource source(std::make_unique<FdSource>(std::move(file), digest.str()), digest, size);
+      VerifyingSource source(std::make_unique<FdSource>(file.duplicate(), digest.str()), digest, size);
       auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
       while (source.read({buffer.get(), kStreamBufferBytes})) throw_if_stopped(stop);
       return std::nullopt;
@@ -86,11 +85,11 @@ class Checker {
     }
   }
 
-  void note_damage(const Digest& digest, const std::string& problem) {
+  void note_damage(const Digest& digest, const std::string& problem, const Fd& file) {
     damaged_.insert(digest);
     Finding& found = add(Kind::damaged_blob, digest.str(), problem);
     if (!options_.repair) return;
-    quarantine(store_.root(), digest);
+    quarantine(store_.root(), digest, file);
     found.repaired = true;
   }
 
@@ -122,6 +121,7 @@ class Checker {
   void check_image(const NamedImage& image) {
     std::string name = image.name.empty() ? image.descriptor.digest.str() : image.name;
     auto blame = [&](Kind kind, std::string detail) {
+      if (!is_listed(image)) return;  // its blobs go because somebody removed it meanwhile
       Finding& found = add(kind, name, std::move(detail));
       found.image = image.descriptor.digest;
       if (!options_.repair || kind != Kind::bad_image) return;
@@ -137,9 +137,16 @@ class Checker {
       std::set<Digest> seen;
       if (auto problem = find_gap(image.descriptor, seen)) blame(Kind::incomplete_image, *problem);
     } catch (const Error& e) {
-      if (e.kind() != ErrorKind::corrupt) throw;
-      blame(Kind::bad_image, e.what());
+      if (e.kind() != ErrorKind::corrupt && e.kind() != ErrorKind::not_found) throw;
+      blame(e.kind() == ErrorKind::corrupt ? Kind::bad_image : Kind::incomplete_image, e.what());
     }
+  }
+
+  bool is_listed(const NamedImage& image) const {
+    std::vector<NamedImage> now = store_.images().list();
+    return std::any_of(now.begin(), now.end(), [&](const NamedImage& one) {
+      return one.name == image.name && one.descriptor.digest == image.descriptor.digest;
+    });
   }
 
   /// Error(corrupt) when a size is not what the descriptor says; otherwise the first thing that is missing. An index
@@ -150,7 +157,7 @@ class Checker {
     want_size(image, *size);
     if (!seen.insert(image.digest).second) return std::nullopt;
     if (!media_type::is_manifest(image.media_type) && !media_type::is_index(image.media_type)) return std::nullopt;
-    auto parsed = parse_manifest(read_blob(store_.blobs(), image, kMaxManifestBytes), image.media_type);
+    auto parsed = parse_manifest(peek_blob(store_.blobs(), image, kMaxManifestBytes), image.media_type);
     std::optional<std::string> gap;
     if (const auto* index = std::get_if<Index>(&parsed)) {
       bool any = index->manifests.empty();
@@ -177,18 +184,16 @@ class Checker {
                   blob.size_bytes);
   }
 
-  /// Keeps every manifest and index that no other one names. Names are lost.
+  /// Keeps every manifest and index that no other one names, with what can be read of the names.
   void rebuild_index() {
-    store_.folder(layout::kQuarantine);
-    store_.root().rename(layout::kIndex, store_.folder(layout::kQuarantine), layout::kIndex);
     std::vector<Descriptor> found;
     std::set<Digest> children;
     for (const Digest& digest : store_.blobs().list()) {
       auto image = find_manifest(digest, children);
       if (image) found.push_back(std::move(*image));
     }
-    for (const Descriptor& image : found)
-      if (!children.contains(image.digest)) store_.images().keep(image);
+    std::erase_if(found, [&](const Descriptor& image) { return children.contains(image.digest); });
+    store_.images().rebuild(found);
   }
 
   std::optional<Descriptor> find_manifest(const Digest& digest, std::set<Digest>& children) const {
@@ -199,7 +204,7 @@ class Checker {
       return std::nullopt;
     try {
       Descriptor image{.digest = digest, .size_bytes = size};
-      auto parsed = parse_manifest(read_blob(store_.blobs(), image, kMaxManifestBytes), "");
+      auto parsed = parse_manifest(peek_blob(store_.blobs(), image, kMaxManifestBytes), "");
       if (const auto* index = std::get_if<Index>(&parsed))
         for (const Descriptor& child : index->manifests) children.insert(child.digest);
       image.media_type = std::visit([](const auto& one) { return one.media_type; }, parsed);

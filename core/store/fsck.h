@@ -14,7 +14,7 @@ namespace imgb {
 struct Finding {
   enum class Kind {
     bad_layout,        ///< oci-layout is not what it should be.
-    bad_index,         ///< index.json cannot be read.
+    bad_index,         ///< index.json is missing or cannot be read.
     damaged_blob,      ///< Its bytes do not have its digest.
     bad_image,         ///< A manifest or index that cannot be parsed, or whose sizes are not those of its blobs.
     incomplete_image,  ///< Something it needs is not here. Harmless where it can be pulled again.
@@ -47,8 +47,9 @@ struct FsckOptions {
 /// needs with the sizes it says.
 ///
 /// With `repair` (the caller holds the exclusive lock): damaged blobs go to quarantine/, images that need one of them
-/// or cannot be read lose their entries in index.json, a lost index.json is made anew from the manifests there are
-/// (nameless), and leftovers are removed. What is repaired this way is missing, and a pull or build brings it back.
+/// or cannot be read lose their entries in index.json, an index.json that is lost or cannot be read is made anew from
+/// the manifests there are and from what of its entries still is JSON, and leftovers are removed. What is repaired this
+/// way is missing, and a pull or build brings it back.
 FsckReport fsck(Store& store, const FsckOptions& options);
 
 }  // namespace imgb

@@ -37,36 +37,51 @@ class Reach {
   std::set<Digest> seen_;
 };
 
-/// Files in ingest/ that nobody is writing.
+/// Files in ingest/ that nobody is writing, nor is about to.
 void find_leftovers(Store& store, Garbage& garbage) {
   Dir ingest = store.folder(layout::kIngest);
   std::vector<Dir::Entry> there = ingest.list();
   std::set<std::string> held = store.lease().held_by_others();
   for (const Dir::Entry& entry : there) {
+    auto blob = layout::find_partial(entry.name);
+    if (held.contains(layout::ingest(entry.name)) || (blob && held.contains(blob->str()))) continue;
     auto file = entry.type == FileType::regular ? ingest.find_file(entry.name, O_RDONLY) : std::nullopt;
-    if (!file || held.contains(layout::ingest(entry.name)) || !try_lock(*file)) continue;
+    if (!file || !try_lock(*file)) continue;
     garbage.leftovers.push_back(entry.name);
     garbage.size_bytes += stat_of(*file, entry.name).disk_bytes;
   }
+}
+
+/// Under the file's own lock: who took it up meanwhile keeps it, who comes for it now waits and finds it gone.
+void remove_leftover(const Dir& ingest, const std::string& name) {
+  auto file = ingest.find_file(name, O_RDONLY);
+  if (file && try_lock(*file) && ingest.leads_to(name, *file)) ingest.remove(name);
 }
 
 }  // namespace
 
 std::set<Digest> reachable(std::span<const Descriptor> roots, const ReadManifest& read) {
   Reach reach(read);
-  for (const Descriptor& root : roots)
-    in_context([&] { return "image " + root.digest.str(); }, [&] { reach.visit(root, 0); });
+  for (const Descriptor& root : roots) {
+    try {
+      reach.visit(root, 0);
+    } catch (Error& e) {
+      e.add_frame("image " + root.digest.str());
+      if (e.kind() == ErrorKind::corrupt)
+        e.set_hint("imgb fsck --repair forgets images that cannot be read; a pull or build brings them back");
+      throw;
+    }
+  }
   return reach.take();
 }
 
 ReadManifest manifests_of(const BlobStore& blobs) {
   return [&blobs](const Descriptor& blob) -> std::optional<std::string> {
-    if (!blobs.peek_size(blob.digest)) return std::nullopt;
     try {
-      return read_blob(blobs, blob, kMaxManifestBytes);
+      return peek_blob(blobs, blob, kMaxManifestBytes);
     } catch (const Error& e) {
-      if (e.kind() != ErrorKind::corrupt) throw;
-      return std::nullopt;  // damaged: as good as absent
+      if (e.kind() != ErrorKind::not_found) throw;
+      return std::nullopt;
     }
   };
 }
@@ -91,7 +106,7 @@ Garbage find_garbage(Store& store, const CollectionLock&, std::span<const Descri
 void remove_garbage(Store& store, const CollectionLock&, const Garbage& garbage) {
   for (const Garbage::Blob& blob : garbage.blobs) store.blobs().remove(blob.digest);
   Dir ingest = store.folder(layout::kIngest);
-  for (const std::string& name : garbage.leftovers) ingest.remove(name);
+  for (const std::string& name : garbage.leftovers) remove_leftover(ingest, name);
 }
 
 }  // namespace imgb

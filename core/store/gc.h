@@ -15,10 +15,11 @@ namespace imgb {
 using ReadManifest = std::function<std::optional<std::string>(const Descriptor& blob)>;
 
 /// Every blob that `roots` need, themselves included, whether it is there or not: an index needs its children, a
-/// manifest its config and layers, any other type nothing. Pure but for `read`. Error(corrupt) on what cannot
-/// be parsed, and on indexes nested deeper than 4 (V59).
+/// manifest its config and layers, any other type nothing. Pure but for `read`, whose errors pass. Error(corrupt) on
+/// what cannot be parsed, and on indexes nested deeper than 4 (V59).
 std::set<Digest> reachable(std::span<const Descriptor> roots, const ReadManifest& read);
-/// Reads from a store, verified; a damaged one is as good as absent.
+/// Reads from a store, verified. Only what was never there is absent: Error(corrupt) on a damaged one, and on one that
+/// was taken out of use for that, since nobody knows what it needs.
 ReadManifest manifests_of(const BlobStore& blobs);
 
 /// What a collection would remove, or has removed.

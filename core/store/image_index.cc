@@ -1,10 +1,10 @@
 #include "core/store/image_index.h"
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
-#include "core/oci/json.h"
 #include "core/oci/manifest.h"
 #include "core/store/file_lock.h"
 #include "core/store/layout.h"
@@ -15,22 +15,36 @@ namespace {
 using ordered = nlohmann::ordered_json;
 
 constexpr const char* kRefName = "org.opencontainers.image.ref.name";
-constexpr std::size_t kMaxIndexBytes = 64 << 20;
 
 std::string name_of(const Descriptor& entry) {
   auto found = entry.annotations.find(kRefName);
   return found == entry.annotations.end() ? "" : found->second;
 }
 
+std::string render_empty() { return render(Index{.media_type = std::string(media_type::kOciIndex)}); }
+
+/// Empty only before there is a layout: one that has lost its index says so.
+std::string read_text(const Dir& root) {
+  auto text = root.find_content(layout::kIndex, kMaxLayoutIndexBytes);
+  if (text && !text->empty()) return *std::move(text);
+  if (!root.find_stat(layout::kMarker)) return render_empty();
+  throw_error(ErrorKind::corrupt, "it is {}", text ? "empty" : "missing");
+}
+
+/// Runs `body`, with what the user must know when the index is not what it should be.
+template <class Body>
+auto with_index(const Dir& root, Body body) {
+  try {
+    return body();
+  } catch (Error& e) {
+    e.add_frame(fmt::format("{}/{}", root.name(), layout::kIndex));
+    if (e.kind() == ErrorKind::corrupt) e.set_hint("imgb fsck --repair makes it anew from the manifests there are");
+    throw;
+  }
+}
+
 Index read_index(const Dir& root) {
-  auto text = root.find_content(layout::kIndex, kMaxIndexBytes);
-  if (!text || text->empty()) return {.media_type = std::string(media_type::kOciIndex)};
-  return in_context([&] { return fmt::format("{}/{}", root.name(), layout::kIndex); },
-                    [&] {
-                      auto parsed = parse_manifest(*text, "");
-                      if (auto* index = std::get_if<Index>(&parsed)) return std::move(*index);
-                      throw_error(ErrorKind::corrupt, "holds a manifest instead of an index");
-                    });
+  return with_index(root, [&] { return parse_layout_index(read_text(root)); });
 }
 
 /// The entries as they are written, so that what other tools noted there and we do not know survives.
@@ -60,20 +74,61 @@ bool is_held(const Entries& entries, const std::string& digest) {
   return std::any_of(entries.begin(), entries.end(), [&](const ordered& entry) { return digest_of(entry) == digest; });
 }
 
+/// REQUIRES: the lock. Refuses what could not be read again.
+void write_index(const Dir& root, const ordered& index) {
+  std::string text = index.dump(-1, ' ', false, ordered::error_handler_t::replace);
+  if (text.size() > kMaxLayoutIndexBytes)
+    throw Error(ErrorKind::unsupported, fmt::format("{} would have {} bytes, more than the limit of {}", layout::kIndex,
+                                                    text.size(), kMaxLayoutIndexBytes))
+        .set_hint("remove names that nobody needs: imgb rmi, or imgb prune -a");
+  root.replace_file(layout::kIndex, text, 0644);
+}
+
+bool is_entry(const ordered& entry) {
+  try {
+    parse_layout_index(ordered{{"schemaVersion", 2}, {"manifests", ordered::array({entry})}}.dump());
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/// What is whole of an index that is not; nothing of what is not even JSON.
+Entries salvage(std::string_view text) {
+  ordered index = ordered::parse(text, nullptr, false);
+  auto manifests = index.is_object() ? index.find("manifests") : index.end();
+  Entries entries;
+  if (manifests == index.end() || !manifests->is_array()) return entries;
+  std::copy_if(manifests->begin(), manifests->end(), std::back_inserter(entries), is_entry);
+  return entries;
+}
+
+/// By a second name, so that there is an index at every moment.
+void set_aside(const Dir& root, const FileStat& index) {
+  Dir folder = root.make_dirs(layout::kQuarantine, 0700);
+  folder.remove_tree(layout::kIndex);
+  if (index.type == FileType::regular)
+    root.make_hard_link(layout::kIndex, fmt::format("{}/{}", layout::kQuarantine, layout::kIndex));
+  else
+    root.rename(layout::kIndex, folder, layout::kIndex);
+}
+
 /// Reads, changes and replaces under the lock, so that no change of another process is lost.
 void change(const Dir& root, const std::function<void(Entries&)>& edit) {
   FileLock lock = FileLock::take(root, layout::kIndexLock, FileLock::Mode::exclusive);
-  read_index(root);  // refuses what is no index
-  auto text = root.find_content(layout::kIndex, kMaxIndexBytes);
-  ordered index =
-      ordered::parse(text && !text->empty() ? *text : render(Index{.media_type = std::string(media_type::kOciIndex)}));
+  std::string text = with_index(root, [&] {
+    std::string read = read_text(root);
+    parse_layout_index(read);  // refuses what is no index
+    return read;
+  });
+  ordered index = ordered::parse(text);
   ordered& manifests = index["manifests"];
   if (!manifests.is_array()) manifests = ordered::array();
   Entries before(manifests.begin(), manifests.end()), entries = before;
   edit(entries);
   if (entries == before) return;
-  manifests = entries;
-  root.replace_file(layout::kIndex, index.dump(), 0644);
+  manifests = std::move(entries);
+  write_index(root, index);
 }
 
 Descriptor nameless(Descriptor entry) {
@@ -93,10 +148,12 @@ std::vector<NamedImage> ImageIndex::list() const {
   return images;
 }
 
-std::optional<Descriptor> ImageIndex::find(const Reference& name) const {
-  std::string wanted = name.canonical();
+std::optional<Descriptor> ImageIndex::find(const Reference& name) const { return find_foreign(name.canonical()); }
+
+std::optional<Descriptor> ImageIndex::find_foreign(std::string_view name) const {
+  if (name.empty()) return std::nullopt;
   for (const Descriptor& entry : read_index(root_).manifests)
-    if (name_of(entry) == wanted) return nameless(entry);
+    if (name_of(entry) == name) return nameless(entry);
   return std::nullopt;
 }
 
@@ -129,13 +186,26 @@ void ImageIndex::keep(const Descriptor& image) {
   });
 }
 
-bool ImageIndex::remove_name(const Reference& name) {
-  std::string wanted = name.canonical();
+bool ImageIndex::remove_name(const std::string& name) {
   std::size_t removed = 0;
   change(root_, [&](Entries& entries) {
-    removed = std::erase_if(entries, [&](const ordered& entry) { return name_of(entry) == wanted; });
+    removed = std::erase_if(entries, [&](const ordered& entry) { return name_of(entry) == name; });
   });
   return removed > 0;
+}
+
+void ImageIndex::rebuild(std::span<const Descriptor> images) {
+  FileLock lock = FileLock::take(root_, layout::kIndexLock, FileLock::Mode::exclusive);
+  constexpr std::uint64_t kMaxLostBytes = 4 * kMaxLayoutIndexBytes;
+  auto old = root_.find_stat(layout::kIndex);
+  bool legible = old && old->type == FileType::regular && old->size_bytes <= kMaxLostBytes;
+  Entries entries = legible ? salvage(root_.read_file(layout::kIndex, kMaxLostBytes)) : Entries();
+  for (const Descriptor& image : images)
+    if (!is_held(entries, image.digest.str())) entries.push_back(entry_of(image));
+  ordered index = ordered::parse(render_empty());
+  index["manifests"] = std::move(entries);
+  if (old) set_aside(root_, *old);
+  write_index(root_, index);
 }
 
 void ImageIndex::remove_image(const Digest& image) {

@@ -25,4 +25,10 @@ std::string ingest(std::string_view file) { return std::string(kIngest) + "/" + 
 
 std::string partial(const Digest& digest) { return std::string(name_of(digest.algorithm())) + "-" + digest.hex(); }
 
+std::optional<Digest> find_partial(std::string_view file_name) {
+  std::size_t dash = file_name.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  return Digest::find(std::string(file_name.substr(0, dash)) + ":" + std::string(file_name.substr(dash + 1)));
+}
+
 }  // namespace imgb::layout

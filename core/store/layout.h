@@ -17,7 +17,9 @@ inline constexpr std::string_view kLock = "lock";
 inline constexpr std::string_view kIndexLock = "index.lock";
 inline constexpr std::string_view kLeases = "leases";
 inline constexpr std::string_view kCollectLock = "collect.lock";
+inline constexpr std::string_view kBlobsLock = "blobs.lock";  ///< FileBlobStore's own.
 inline constexpr std::string_view kCache = "cache.db";
+inline constexpr std::string_view kCacheLock = "cache.lock";   ///< CacheDb's own.
 inline constexpr std::string_view kQuarantine = "quarantine";  ///< What fsck and readers found damaged.
 
 std::string blob_folder(DigestAlgorithm algorithm);  ///< "blobs/sha256"
@@ -28,5 +30,6 @@ std::optional<Digest> find_blob(DigestAlgorithm algorithm, std::string_view file
 std::string quarantined(const Digest& digest);
 std::string ingest(std::string_view file);  ///< "ingest/<file>": how a lease names it.
 std::string partial(const Digest& digest);  ///< In ingest/: "sha256-<hex>", a download that may be continued.
+std::optional<Digest> find_partial(std::string_view file_name);  ///< Of which blob it is.
 
 }  // namespace imgb::layout

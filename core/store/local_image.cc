@@ -16,12 +16,8 @@ bool looks_like_id(std::string_view text) {
 }
 
 std::optional<Reference> find_reference(std::string_view typed) {
-  try {
-    return Reference::parse(typed).with_default_tag();
-  } catch (const Error& e) {
-    if (e.kind() != ErrorKind::input) throw;
-    return std::nullopt;
-  }
+  auto name = Reference::find(typed);
+  return name ? std::optional(name->with_default_tag()) : std::nullopt;
 }
 
 // name@digest is also found when the image came under a tag of the same repository.
@@ -29,8 +25,8 @@ std::optional<Descriptor> find_named(Store& store, const Reference& name) {
   if (auto found = store.images().find(name)) return found;
   if (!name.digest()) return std::nullopt;
   for (const NamedImage& image : store.images().list()) {
-    if (image.name.empty() || image.descriptor.digest != *name.digest()) continue;
-    if (Reference::parse(image.name).name() == name.name()) return image.descriptor;
+    if (image.descriptor.digest != *name.digest()) continue;
+    if (auto its = Reference::find(image.name); its && its->name() == name.name()) return image.descriptor;
   }
   return std::nullopt;
 }
@@ -50,20 +46,27 @@ std::optional<LocalImage> find_by_id(Store& store, std::string_view typed, const
 }
 
 /// Says of what is missing or damaged whose it is, and what brings it back. From here on nobody removes its layers.
-LocalImage read_named(Store& store, const Descriptor& found, const Reference& name, const Platform& platform) {
+LocalImage read_named(Store& store, const Descriptor& found, const std::string& name, const Platform& platform) {
   try {
     LocalImage image = read_local_image(store.blobs(), found, platform);
+    image.names = {name};
     for (const Descriptor& layer : image.manifest.layers) store.blobs().find_size(layer.digest);
     return image;
   } catch (Error& e) {
     if (e.kind() != ErrorKind::corrupt && e.kind() != ErrorKind::not_found) throw;
-    e.add_frame("image " + name.familiar());
-    e.set_hint(fmt::format("imgb pull {0} or a build brings it back, imgb rmi {0} forgets it", name.familiar()));
+    std::string shown = familiar_name(name);
+    e.add_frame("image " + shown);
+    e.set_hint(fmt::format("imgb pull {0} or a build brings it back, imgb rmi {0} forgets it", shown));
     throw;
   }
 }
 
 }  // namespace
+
+std::string familiar_name(const std::string& name) {
+  auto reference = Reference::find(name);
+  return reference ? reference->familiar() : name;
+}
 
 std::uint64_t LocalImage::size_bytes() const {
   std::uint64_t size = descriptor.size_bytes + manifest.config.size_bytes;
@@ -107,11 +110,10 @@ std::vector<LocalImage> list_local_images(Store& store, const Platform& platform
 std::optional<LocalImage> find_local_image(Store& store, std::string_view typed, const Platform& platform) {
   if (!typed.starts_with("sha256:")) {
     auto name = find_reference(typed);
-    if (auto found = name ? find_named(store, *name) : std::nullopt) {
-      LocalImage image = read_named(store, *found, *name, platform);
-      image.names = {name->canonical()};
-      return image;
-    }
+    if (auto found = name ? find_named(store, *name) : std::nullopt)
+      return read_named(store, *found, name->canonical(), platform);
+    if (auto foreign = store.images().find_foreign(typed))
+      return read_named(store, *foreign, std::string(typed), platform);
   }
   return find_by_id(store, typed, platform);
 }
@@ -121,7 +123,7 @@ LocalImage get_local_image(Store& store, std::string_view typed, const Platform&
   Error error(ErrorKind::not_found, fmt::format("no such image: {}", printable(typed)));
   std::vector<std::string> names;
   for (const NamedImage& image : store.images().list())
-    if (!image.name.empty()) names.push_back(Reference::parse(image.name).familiar());
+    if (!image.name.empty()) names.push_back(familiar_name(image.name));
   std::string wanted(typed);
   if (wanted.find_first_of(":@") == std::string::npos) wanted += ":latest";
   if (auto near = find_nearest(wanted, names)) error.set_hint("did you mean " + *near + "?");

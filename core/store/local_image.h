@@ -27,6 +27,9 @@ struct LocalImage {
   std::uint64_t size_bytes() const;  ///< Of manifest, config and compressed layers.
 };
 
+/// As people write it; a name in index.json that is no reference (other tools may set any) stays as it is.
+std::string familiar_name(const std::string& name);
+
 /// Reads manifest and config. Error(not_found) when the platform or a blob is missing, corrupt as the parsers say.
 LocalImage read_local_image(const BlobStore& blobs, const Descriptor& image, const Platform& platform);
 

@@ -18,7 +18,9 @@ constexpr std::string_view kBoot = "boot";
 void make_layout(const Dir& root) {
   root.make_dirs(layout::blob_folder(DigestAlgorithm::sha256), 0755);
   root.make_dirs(layout::kIngest, 0700);
-  if (!root.find_stat(layout::kIndex)) {
+  // Blobs without an index are a store that has lost it: for fsck to say, not to be made one without images.
+  bool has_blobs = !root.open_dir(layout::blob_folder(DigestAlgorithm::sha256)).list().empty();
+  if (!has_blobs && !root.find_stat(layout::kIndex)) {
     FileLock lock = FileLock::take(root, layout::kIndexLock, FileLock::Mode::exclusive);
     constexpr std::string_view kEmpty =
         R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";

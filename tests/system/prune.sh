@@ -104,3 +104,23 @@ test ! -e "$work/prune-failed" || fail "prune failed beside builds"
 contains "$(imgb fsck)" clean
 imgb prune -a --containers >/dev/null
 equal "$(find "$IMGB_ROOT/leases" "$IMGB_ROOT/ingest" -type f)" "" "no lease or temporary file is left"
+
+# What a killed rm or run left of a container goes, and so do volumes that no container uses.
+base_again
+imgb run -d --name holder -v used:/data --network none base:1 sleep 100 >/dev/null
+imgb run --rm -v unused:/data --network none base:1 dd if=/dev/zero of=/data/f bs=1000 count=100 2>/dev/null
+mkdir "$IMGB_ROOT/containers/.old-$(printf '%064d' 1)" "$IMGB_ROOT/containers/.new-$(printf '%064d' 2)"
+exits_with 0 imgb fsck
+contains "$(cat "$work/out")" "containers/.old-"
+contains "$(imgb prune --dry-run)" "2 leftovers"
+contains "$(imgb prune)" "2 leftovers"
+equal "$(ls "$IMGB_ROOT/volumes")" "$(printf 'unused\nused')" "volumes stay unless they are asked for"
+imgb prune --volumes --dry-run >"$work/dry"
+imgb prune --volumes >"$work/wet"
+equal "$(sed 's/would free/freed/' "$work/dry")" "$(cat "$work/wet")" "dry run with volumes"
+contains "$(cat "$work/wet")" "volume unused"
+equal "$(ls "$IMGB_ROOT/volumes")" used "the container's volume"
+imgb rm -f holder >/dev/null
+contains "$(imgb prune --volumes)" "volume used"
+imgb prune -a --containers >/dev/null
+imgb fsck >/dev/null

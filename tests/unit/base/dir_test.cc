@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/base/error.h"
+#include "tests/unit/base/without_unnamed_files.h"
 
 namespace imgb {
 namespace {
@@ -282,12 +283,40 @@ TEST_F(DirTest, TreesOfAnyDepthAreMadeWalkedAndRemoved) {
 }
 
 TEST_F(DirTest, AnUnnamedFileGetsItsNameOnce) {
-  Fd file = dir.open_unnamed(O_WRONLY, 0600);
+  Fd file = dir.find_unnamed(O_WRONLY, 0600).value();
   write_all(file, std::string_view("content"), "test");
   EXPECT_TRUE(dir.list().empty());
   dir.link_unnamed(file, "f");
   EXPECT_EQ(dir.read_file("f", 100), "content");
   EXPECT_EQ(errno_of([&] { dir.link_unnamed(file, "f"); }), EEXIST);
+}
+
+TEST_F(DirTest, AFileSystemWithoutUnnamedFilesWillDo) {
+  put("f", "old");
+  without_unnamed_files([&] {
+    EXPECT_FALSE(dir.find_unnamed(O_WRONLY, 0600));
+    for (Dir::Sync sync : {Dir::Sync::now, Dir::Sync::later}) {
+      dir.replace_file("f", "new", 0640, sync);
+      dir.replace_file("g", "new", 0640, sync);
+      EXPECT_EQ(dir.read_file("f", 10) + dir.read_file("g", 10), "newnew");
+      EXPECT_EQ(dir.stat("f").mode, 0640u);
+    }
+    Fd spool = dir.open_spool(O_RDWR, 0600);
+    write_all(spool, std::string_view("spooled"), "test");
+    std::byte first{};
+    EXPECT_EQ(read_at(spool, {&first, 1}, 0, "test"), 1u);
+    EXPECT_EQ(dir.list().size(), 2u) << "no other name is seen";
+  });
+}
+
+TEST_F(DirTest, AFileIsKnownByMoreThanItsName) {
+  put("f", "old");
+  Fd file = dir.open_file("f", O_RDONLY);
+  dir.make_hard_link("f", "g");
+  put("f", "new");
+  EXPECT_FALSE(dir.leads_to("f", file));
+  EXPECT_TRUE(dir.leads_to("g", file));
+  EXPECT_FALSE(dir.leads_to("absent", file));
 }
 
 TEST_F(DirTest, ReplaceFileTakesOverWhatAKilledWriterLeft) {

@@ -118,6 +118,32 @@ TEST(TaskGroup, DestroyedUnjoinedItWaitsAndForgets) {
   EXPECT_TRUE(ended);
 }
 
+TEST(TaskGroup, AStopThatComesAsSomebodyBeginsToWaitIsHeard) {
+  // The moment is short: many tries, with the stop earlier and later.
+  for (int attempt = 0; attempt < 8'000; ++attempt) {
+    std::stop_source parent;
+    TaskGroup group(1, parent.get_token());
+    std::latch begun(1);
+    std::atomic<bool> go = false;
+    group.add([&] {
+      begun.count_down();
+      while (!go) std::this_thread::yield();
+    });
+    group.add([] {});
+    begun.wait();
+    std::jthread stops([&] {
+      go = true;
+      for (int spin = 0; spin < attempt % 500; ++spin) std::atomic_signal_fence(std::memory_order_seq_cst);
+      parent.request_stop();
+    });
+    try {
+      group.join();  // hangs when the stop is missed
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::cancelled);
+    }
+  }
+}
+
 TEST(TaskGroup, CanBeUsedAgainAfterJoin) {
   int ran = 0;
   TaskGroup group(2);

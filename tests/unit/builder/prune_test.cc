@@ -5,8 +5,10 @@
 
 #include "builder/cache_mounts.h"
 #include "builder/needs.h"
+#include "core/base/error.h"
 #include "core/store/file_lock.h"
 #include "core/store/publish.h"
+#include "layerfs/segment_table.h"
 #include "layerfs/toc_store.h"
 #include "tests/support/image_maker.h"
 #include "tests/support/temp_dir.h"
@@ -175,6 +177,47 @@ TEST_F(PruneTest, AnImageThatAnotherProcessUsesIsNotPruned) {
   EXPECT_THAT(imgb::prune(store_, snapshots, {}, [](const std::string&) {}).images, IsEmpty());
   { Store gone = std::move(user); }
   EXPECT_THAT(prune({}).images, ElementsAre(image.digest.str()));
+}
+
+TEST_F(PruneTest, AnImageWhoseManifestIsDamagedKeepsEverything) {
+  Layer layer = TreeBuilder().file("/a", "a").write_layer(store_);
+  Descriptor image = image_of({layer});
+  Reference name = Reference::parse("x:1");
+  publish(store_, image, {&name, 1});
+  store_.root().replace_file("blobs/sha256/" + image.digest.hex(), "bit rot", 0444);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    try {
+      prune({.cache_of_images = true});
+      ADD_FAILURE() << "what it needs is unknown";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::corrupt);
+      EXPECT_THAT(e.what(), testing::HasSubstr("library/x:1"));
+      EXPECT_THAT(e.hint(), testing::HasSubstr("fsck --repair"));
+    }
+    EXPECT_TRUE(has(layer));
+  }
+  EXPECT_EQ(prune({.named_images = true}).images.size(), 1u) << "one that goes need not be read";
+  EXPECT_FALSE(has(layer));
+}
+
+TEST_F(PruneTest, WhatIsKnownOfThingsThatAreGoneIsForgotten) {
+  Layer gone = TreeBuilder().file("/b", "b").write_layer(store_),
+        kept = TreeBuilder().file("/a", "a").write_layer(store_);
+  publish(store_, image_of({kept}), {});
+  SegmentTable table({{Digest::of("segment"), {}}});
+  for (const Layer& layer : {gone, kept}) keep_segments(store_, layer.blob.digest, table);
+  Digest key = Digest::of("key"), older = Digest::of("older");
+  store_.cache().put(CacheTable::explain, "of " + older.str(), "nobody asks for it any more");
+  store_.cache().put(CacheTable::explain, "of " + key.str(), "ingredients");
+  StepCache(store_).remember_place("Dockerfile:1", key);
+  Reference name = Reference::parse("x:1");
+  publish(store_, image_of({kept}), {&name, 1});
+  prune({.cache_of_images = true});
+  EXPECT_TRUE(find_segments(store_, kept.blob.digest));
+  EXPECT_FALSE(find_segments(store_, gone.blob.digest));
+  EXPECT_THAT(store_.cache().keys(CacheTable::explain), ElementsAre("at Dockerfile:1", "of " + key.str()));
+  StepCache(store_).forget_explanations(now() + 1);
+  EXPECT_THAT(store_.cache().keys(CacheTable::explain), IsEmpty());
 }
 
 TEST_F(PruneTest, AnImageThatIsGoneTakesWhatItAloneNeeded) {

@@ -112,16 +112,6 @@ TEST_F(LayerWriterTest, EntriesOutOfOrderAreOurBug) {
   EXPECT_THROW(writer.add(TreeBuilder().removed("/b").entries().front()), Error);
 }
 
-TEST_F(LayerWriterTest, RemembersWhichBlobsHoldALayerAndWhichLayerABlobIs) {
-  Layer gzip = sample().write_layer(store);
-  Layer plain = sample().write_layer(store, {.compression = Compression::none});
-  EXPECT_EQ(gzip.diff_id, plain.diff_id);
-  EXPECT_EQ(find_diff_id(store, gzip.blob.digest), gzip.diff_id);
-  EXPECT_EQ(find_blobs(store, gzip.diff_id).size(), 2u);
-  store.blobs().remove(plain.blob.digest);
-  EXPECT_EQ(find_blobs(store, gzip.diff_id), std::vector{gzip.blob});
-}
-
 TEST_F(LayerWriterTest, StoppingEndsTheWriterInTheMiddle) {
   std::stop_source stop;
   LayerWriter writer(store, {}, stop.get_token());

@@ -88,5 +88,10 @@ TEST(Reference, TheDefaultTagIsGivenOnlyWhereNothingPins) {
   EXPECT_EQ(Reference::parse(pinned).with_default_tag().familiar(), pinned);
 }
 
+TEST(Reference, WhatIsNoNameIsFoundOutWithoutAnException) {
+  for (const char* bad : {"MyTag", "", "a b", "a:", "a@sha256:1", "-a"}) EXPECT_FALSE(Reference::find(bad)) << bad;
+  EXPECT_EQ(Reference::find("busybox:1"), Reference::parse("busybox:1"));
+}
+
 }  // namespace
 }  // namespace imgb

@@ -75,6 +75,25 @@ TEST_F(ContainersTest, ARunningContainerHasOneOwnerAndIsNotRemoved) {
   EXPECT_TRUE(containers_.list().empty());
 }
 
+TEST_F(ContainersTest, WhatAKilledProcessLeftIsFoundAndRemoved) {
+  Container kept = create("kept");
+  Dir folder = temp_.dir();
+  std::string id = std::string(64, 'a');
+  for (std::string name : {".new-" + id, ".old-" + id, ".old-" + kept.config.id}) {
+    folder.make_dir(name, 0700);
+    folder.replace_file(name + "/lock", "", 0600);
+  }
+  Fd lock_of_remover = folder.open_file(".old-" + id + "/lock", O_RDONLY);
+  ASSERT_TRUE(try_lock(lock_of_remover));
+  FileLock names = containers_.lock_names();
+  EXPECT_EQ(containers_.list_remains(names), (std::vector{".new-" + id, ".old-" + kept.config.id}));
+  lock_of_remover.reset();
+  for (const std::string& remains : containers_.list_remains(names)) containers_.remove_remains(names, remains);
+  EXPECT_TRUE(containers_.list_remains(names).empty());
+  EXPECT_EQ(folder.list().size(), 2u) << "the container and the lock";
+  EXPECT_EQ(containers_.list().size(), 1u);
+}
+
 TEST_F(ContainersTest, AContainerWhoseOwnerDiedShowsAsKilled) {
   Container made = create("web");
   { ContainerOwner(containers_, made.config.id).started(1234, 1235, {}); }

@@ -109,6 +109,50 @@ TEST_F(FsckTest, ALostIndexIsMadeAnewFromTheManifests) {
   EXPECT_THAT(kinds(), IsEmpty());
 }
 
+TEST_F(FsckTest, AnEmptyIndexIsDamageAndIsMadeAnew) {
+  store_.root().replace_file("index.json", "", 0644);
+  EXPECT_THAT(kinds(), ElementsAre(Kind::bad_index));
+  EXPECT_THAT(kinds(true), ElementsAre(Kind::bad_index));
+  EXPECT_EQ(names(), (std::vector<std::string>{"", ""}));
+  EXPECT_THAT(kinds(), IsEmpty());
+}
+
+TEST_F(FsckTest, NamesThatCanBeReadSurviveTheRepairOfAnIndex) {
+  std::string index = store_.root().read_file("index.json", 1 << 20);
+  std::string broken = R"({"digest":"?"},)";
+  store_.root().replace_file("index.json", index.insert(index.find("\"manifests\":[") + 13, broken), 0644);
+  EXPECT_THAT(kinds(true), ElementsAre(Kind::bad_index));
+  EXPECT_THAT(names(), ElementsAre("docker.io/library/bad:1", "docker.io/library/good:1"));
+  EXPECT_THAT(kinds(), IsEmpty());
+}
+
+TEST_F(FsckTest, LookingLeavesADamagedChildOfAnIndexWhereItIs) {
+  Descriptor child = make_image(store_.blobs(), {"child"});
+  Index index{.media_type = std::string(media_type::kOciIndex), .manifests = {child}};
+  store_.images().keep(write_blob(store_.blobs(), render(index), index.media_type));
+  flip(child.digest);
+  EXPECT_THAT(kinds(), ElementsAre(Kind::damaged_blob, Kind::bad_image));
+  EXPECT_TRUE(store_.blobs().peek_size(child.digest));
+  EXPECT_FALSE(store_.root().find_stat("quarantine"));
+  EXPECT_THROW(read_blob(store_.blobs(), child, 10'000), Error);
+  EXPECT_THAT(kinds(), ElementsAre(Kind::bad_image)) << "a reader has taken it out of use";
+  EXPECT_THAT(kinds(true), ElementsAre(Kind::bad_image));
+  EXPECT_THAT(kinds(), IsEmpty());
+}
+
+TEST_F(FsckTest, WhatACollectorRemovesMeanwhileIsNoFailure) {
+  std::vector<Digest> all = store_.blobs().list();
+  FsckOptions options;
+  options.on_progress = [&](std::uint64_t done, std::uint64_t) {
+    if (done > 1) return;
+    for (const Digest& image : {good_.digest, bad_.digest}) store_.images().remove_image(image);
+    for (const Digest& digest : all) store_.blobs().remove(digest);
+  };
+  FsckReport report = fsck(store_, options);
+  EXPECT_THAT(report.findings, IsEmpty());
+  EXPECT_EQ(report.blobs, 1u);
+}
+
 TEST_F(FsckTest, ForeignFilesAndLeftoversAreToldButAreNoDamage) {
   store_.root().replace_file("blobs/sha256/README", "hello", 0644);
   store_.blobs().create_expected({.digest = Digest::of("x"), .size_bytes = 1});

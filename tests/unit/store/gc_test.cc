@@ -1,5 +1,6 @@
 #include "core/store/gc.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/process.h"
 #include "core/store/disk_usage.h"
+#include "core/store/file_lock.h"
 #include "core/store/publish.h"
 #include "tests/support/image_maker.h"
 #include "tests/support/memory_blob_store.h"
@@ -67,9 +69,8 @@ class GcTest : public testing::Test {
   Garbage find(const std::vector<Descriptor>& roots) {
     Store other = Store::open(temp_.path() / "store");
     { Store gone = std::move(store_); }
-    Garbage garbage = find_garbage(other, CollectionLock(other.root()), roots);
     store_ = std::move(other);
-    return garbage;
+    return find_garbage(store_, CollectionLock(store_.root()), roots);
   }
   void remove(const Garbage& garbage) { remove_garbage(store_, CollectionLock(store_.root()), garbage); }
 
@@ -154,6 +155,49 @@ TEST_F(GcTest, UnfinishedFilesAreLeftoversOnceTheirWriterIsGone) {
   EXPECT_GE(garbage.size_bytes, 5u);
   remove_garbage(store_, alone, garbage);
   EXPECT_THAT(store_.folder("ingest").list(), IsEmpty());
+}
+
+TEST_F(GcTest, WhatADamagedManifestNeedsIsNeverGarbage) {
+  Descriptor image = make_image(store_.blobs(), {"layer"});
+  std::string path = "blobs/sha256/" + image.digest.hex(), whole = store_.root().read_file(path, 10'000);
+  std::string flipped = whole;
+  flipped[0] ^= 1;
+  store_.root().replace_file(path, flipped, 0444);
+  for (int attempt = 0; attempt < 2; ++attempt) EXPECT_THROW(find({image}), Error) << "not even the second time";
+  EXPECT_TRUE(store_.blobs().peek_size(image.digest)) << "looking takes nothing out of use";
+  EXPECT_THROW(read_blob(store_.blobs(), image, 10'000), Error);
+  EXPECT_FALSE(store_.blobs().peek_size(image.digest));
+  EXPECT_THROW(find({image}), Error) << "a reader that found it has told nobody what it needs";
+  store_.root().replace_file(path, whole, 0444);
+  EXPECT_THAT(find({image}).blobs, IsEmpty());
+}
+
+TEST_F(GcTest, AManifestThatWasNeverHereNeedsNothing) {
+  write_blob(store_.blobs(), "layer", "x");
+  Descriptor absent{
+      .media_type = std::string(media_type::kOciManifest), .digest = Digest::of("absent"), .size_bytes = 6};
+  EXPECT_EQ(find({absent}).blobs.size(), 1u);
+}
+
+TEST_F(GcTest, ADownloadThatIsTakenUpAgainIsNoLeftover) {
+  Descriptor want{.digest = Digest::of("hello world"), .size_bytes = 11};
+  store_.blobs().create_expected(want)->write(as_bytes("hello"));
+  { Store gone = std::move(store_); }
+  Store user = Store::open(temp_.path() / "store");
+  store_ = Store::open(temp_.path() / "store");
+  CollectionLock alone(store_.root());
+  Garbage garbage = find_garbage(store_, alone, {});
+  ASSERT_EQ(garbage.leftovers.size(), 1u);
+  // Between finding and removing.
+  user.lease().note(want.digest.str());
+  EXPECT_THAT(find_garbage(store_, alone, {}).leftovers, IsEmpty()) << "somebody is about to";
+  Fd file = user.folder("ingest").open_file(garbage.leftovers[0], O_RDONLY);
+  ASSERT_TRUE(try_lock(file));
+  remove_garbage(store_, alone, garbage);
+  EXPECT_EQ(user.folder("ingest").list().size(), 1u);
+  file.reset();
+  remove_garbage(store_, alone, garbage);
+  EXPECT_THAT(user.folder("ingest").list(), IsEmpty());
 }
 
 TEST_F(GcTest, UsageAddsUpToTheWholeFolder) {
