@@ -123,7 +123,7 @@ SpawnReply spawn(const SpawnRequest& request, int socket, int network, int& pidf
 void answer(const SpawnRequest& request, const int* descriptors) {
   int pidfd = -1;
   SpawnReply reply = spawn(request, descriptors[0], descriptors[1], pidfd);
-  send(kSocket, &reply, sizeof reply, {}, pidfd);
+  if (!send(kSocket, &reply, sizeof reply, {}, pidfd)) ::_exit(1);  // imgb waits for it, or for our end
   if (pidfd >= 0) ::close(pidfd);
 }
 
@@ -132,7 +132,7 @@ void make_user_namespace() {
   Hello hello = ::unshare(CLONE_NEWUSER) == 0 ? Hello::made : Hello::failed;
   int error = hello == Hello::made ? 0 : errno;
   int space = hello == Hello::made ? ::open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC) : -1;
-  send(kSocket, &hello, sizeof hello, {reinterpret_cast<const char*>(&error), sizeof error}, space);
+  if (!send(kSocket, &hello, sizeof hello, {reinterpret_cast<const char*>(&error), sizeof error}, space)) ::_exit(1);
   if (space >= 0) ::close(space);
   std::size_t none = 0;
   if (receive(kSocket, &hello, sizeof hello, nullptr, none) <= 0 || hello != Hello::ready) ::_exit(1);

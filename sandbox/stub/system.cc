@@ -75,7 +75,7 @@ long receive(int socket, void* into, std::size_t bytes, int* descriptors, std::s
 
 void Control::report(Report kind, std::string_view body, int descriptor) const {
   send_stubs();
-  send(socket_, &kind, sizeof kind, body, descriptor);
+  if (!send(socket_, &kind, sizeof kind, body, descriptor)) ::_exit(1);
 }
 
 void Control::note_stub(std::string_view path) const {
@@ -86,7 +86,7 @@ void Control::note_stub(std::string_view path) const {
 void Control::send_stubs() const {
   if (stubs_.view().empty()) return;
   Report kind = Report::stub;
-  send(socket_, &kind, sizeof kind, stubs_.view());
+  if (!send(socket_, &kind, sizeof kind, stubs_.view())) ::_exit(1);
   stubs_.shorten(0);
 }
 

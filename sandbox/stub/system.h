@@ -28,6 +28,7 @@ class Control {
  public:
   explicit Control(int socket) : socket_(socket) {}
   int socket() const { return socket_; }
+  /// What cannot be said ends the process: imgb waits for the word or for the end.
   void report(Report kind, std::string_view body, int descriptor = -1) const;
   void note_stub(std::string_view path) const;  ///< Reported with the next report: one message for many.
   /// Tells what went wrong and ends this process. `error`: errno, 0 for none.
