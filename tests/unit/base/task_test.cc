@@ -120,22 +120,23 @@ TEST(TaskGroup, DestroyedUnjoinedItWaitsAndForgets) {
 
 TEST(TaskGroup, AStopThatComesAsSomebodyBeginsToWaitIsHeard) {
   // The moment is short: many tries, with the stop earlier and later.
-  for (int attempt = 0; attempt < 8'000; ++attempt) {
-    std::stop_source parent;
+  constexpr int kTries = 20'000;
+  std::vector<std::stop_source> parents(kTries);
+  std::barrier meet(2);
+  auto spin = [](int rounds) {
+    for (int i = 0; i < rounds; ++i) std::atomic_signal_fence(std::memory_order_seq_cst);
+  };
+  std::jthread stops([&] {
+    for (int i = 0; i < kTries; ++i) {
+      meet.arrive_and_wait();
+      spin(i % 1000);
+      parents[static_cast<std::size_t>(i)].request_stop();
+    }
+  });
+  for (std::stop_source& parent : parents) {
     TaskGroup group(1, parent.get_token());
-    std::latch begun(1);
-    std::atomic<bool> go = false;
-    group.add([&] {
-      begun.count_down();
-      while (!go) std::this_thread::yield();
-    });
+    meet.arrive_and_wait();
     group.add([] {});
-    begun.wait();
-    std::jthread stops([&] {
-      go = true;
-      for (int spin = 0; spin < attempt % 500; ++spin) std::atomic_signal_fence(std::memory_order_seq_cst);
-      parent.request_stop();
-    });
     try {
       group.join();  // hangs when the stop is missed
     } catch (const Error& e) {
