@@ -77,13 +77,18 @@ std::string LineCleaner::release() { return std::exchange(ready_, {}); }
 
 void LineCleaner::end_line() {
   if (!std::exchange(utf8_, {}).empty()) line_ += kReplacement;
-  ready_ = std::exchange(line_, {});
+  hand_over_line();
 }
 
 bool LineCleaner::take(unsigned char c) {
   if (state_ == State::text) return take_text(c);
   take_escape(c);
   return false;
+}
+
+void LineCleaner::hand_over_line() {
+  ready_.swap(line_);
+  line_.clear();
 }
 
 bool LineCleaner::take_text(unsigned char c) {
@@ -100,7 +105,7 @@ bool LineCleaner::take_text(unsigned char c) {
   }
   bool after_return = std::exchange(carriage_return_, false);
   if (c == '\n') {
-    ready_ = std::exchange(line_, {});
+    hand_over_line();
     return true;
   }
   bool complete = false;
@@ -110,7 +115,7 @@ bool LineCleaner::take_text(unsigned char c) {
     line_.clear();
   }
   if (!complete && line_.size() >= kMaxLineBytes) {
-    ready_ = std::exchange(line_, {});
+    hand_over_line();
     complete = true;
   }
   if (c == '\r')

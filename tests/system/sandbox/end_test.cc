@@ -54,7 +54,6 @@ class End : public World {
 };
 
 TEST_F(End, CancelEndsAStepThatIgnoresIt) {
-  std::string mounts = host_text("/proc/self/mountinfo");
   std::stop_source stop;
   std::jthread canceller;
   TextSink sink;
@@ -75,7 +74,7 @@ TEST_F(End, CancelEndsAStepThatIgnoresIt) {
   }
   EXPECT_LT(Clock::now() - asked, std::chrono::seconds(2));
   EXPECT_EQ(count_processes(mark_), 0);
-  EXPECT_EQ(host_text("/proc/self/mountinfo"), mounts);
+  EXPECT_EQ(host_text("/proc/self/mountinfo").find(root().string()), std::string::npos) << "a mount is left";
 }
 
 TEST_F(End, CancelledBeforeItBeginsNothingRuns) {
