@@ -86,7 +86,7 @@ class CopyRun {
 
   MadeLayer keep(const Ingredients& key, Written written) {
     if (written.unpacked) {
-      services_.tools.snapshots.adopt(*std::move(written.unpacked), below_.layers, written.layer);
+      services_.tools.snapshots.adopt(*std::move(written.unpacked), below_.layers, written.layer, stop_);
     }
     MadeUpon upon = copy_.link ? MadeUpon{} : MadeUpon{false, below_.chain};
     MadeLayer made{std::move(written.layer), services_.request.now, std::move(upon)};
@@ -307,7 +307,7 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   auto unpacked = unpack_beside(step, below, writer, services.tools.snapshots);
   for (auto& [path, entry] : planner.take()) writer.add({.path = path, .meta = entry.meta});
   MadeLayer made{writer.finish(), services.request.now, {false, below.chain}};
-  if (unpacked) services.tools.snapshots.adopt(*std::move(unpacked), below.layers, made.layer);
+  if (unpacked) services.tools.snapshots.adopt(*std::move(unpacked), below.layers, made.layer, stop);
   record.put(key, made);
   return {std::move(made), false};
 }
