@@ -1,5 +1,7 @@
 #include "layerfs/snapshot_scratch.h"
 
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 
 #include <array>
@@ -85,6 +87,14 @@ const std::string& SnapshotStore::Scratch::name() const { return state_->name; }
 Dir SnapshotStore::Scratch::open_upper() {
   state_->needs_seal = true;
   return state_->dir.open_dir(kUpperName);
+}
+
+void place_apart(const Dir& snapshots) {
+  int flags = 0;
+  if (::ioctl(snapshots.fd().get(), FS_IOC_GETFLAGS, &flags) < 0 || (flags & FS_TOPDIR_FL)) return;
+  flags |= FS_TOPDIR_FL;
+  // A hint: where it cannot be given (a store of another owner, another file system) all works as well.
+  static_cast<void>(::ioctl(snapshots.fd().get(), FS_IOC_SETFLAGS, &flags));
 }
 
 }  // namespace imgb

@@ -28,4 +28,9 @@ void sweep_scratch(const Dir& snapshots, BackgroundRemover& remover);
 /// The same, at once. What cannot be removed stays: `on_left` hears of each, and why.
 void sweep_scratch(const Dir& snapshots, const std::function<void(const std::string&)>& on_left);
 
+/// Asks ext4 to place the folders made in this one apart from each other on the disk; other file systems do not care.
+/// ext4 gives no inode out again for some time after it was freed and looks at each of them anew for every file that it
+/// makes near by: after a large snapshot was removed, unpacking 28,000 files beside it took 5 to 20 s instead of 2.
+void place_apart(const Dir& snapshots);
+
 }  // namespace imgb

@@ -52,7 +52,10 @@ struct SnapshotStore::State {
                                      const std::stop_token& stop) const;
   Unpacked unpack(const Layer& layer, const StreamBlob& stream, const IngestLimits& limits, std::stop_token stop);
   void sweep_once() {
-    std::call_once(swept, [this] { sweep_scratch(marks.folder(), *remover); });
+    std::call_once(swept, [this] {
+      place_apart(marks.folder());
+      sweep_scratch(marks.folder(), *remover);
+    });
   }
 
   /// The view asked for last; a build's steps extend it one by one.

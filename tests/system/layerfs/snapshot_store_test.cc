@@ -1,4 +1,9 @@
 // Names, marks and scratch folders: what a store of snapshots knows about itself.
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
+
 #include "tests/system/layerfs/snapshots.h"
 
 namespace imgb {
@@ -53,6 +58,17 @@ TEST_F(SnapshotTest, TwoChainsThatBeginAlikeGetDifferentNames) {
   EXPECT_EQ(second.size(), 9u);
   EXPECT_TRUE(second.starts_with(name));
   EXPECT_TRUE(SnapshotStore(store).has(stack));
+}
+
+/// ext4 looks anew at each inode that was freed near by, for every file that it makes: snapshots are kept apart.
+TEST_F(SnapshotTest, Ext4IsAskedToPlaceSnapshotsApart) {
+  struct statfs system {};
+  ASSERT_EQ(::fstatfs(snapshots.folder().fd().get(), &system), 0);
+  if (system.f_type != EXT4_SUPER_MAGIC) GTEST_SKIP() << "no ext4 here";
+  snapshots.make_scratch({});
+  int flags = 0;
+  ASSERT_EQ(::ioctl(snapshots.folder().fd().get(), FS_IOC_GETFLAGS, &flags), 0);
+  EXPECT_TRUE(flags & FS_TOPDIR_FL);
 }
 
 }  // namespace
