@@ -14,35 +14,27 @@ contains "$err" "before"
 contains "$err" "exit code: 1"
 equal "$(cat "$work/out")" "" "no result"
 
-printf 'FROM base:1\nRUM x\n' >Dockerfile
-exits_with 1 imgb build .
-contains "$(cat "$work/err")" "did you mean RUN?"
-printf 'FROM base:1\nCOPY nothing /\n' >Dockerfile
-exits_with 1 imgb build .
-contains "$(cat "$work/err")" "Dockerfile:2"
+# refuses DOCKERFILE TEXT [FLAG...]: the build of it fails and says this.
+refuses() {
+  local text=$2
+  printf "$1" >Dockerfile
+  shift 2
+  exits_with 1 imgb build "$@" .
+  contains "$(cat "$work/err")" "$text"
+}
 touch requirements.txt App.py
-printf 'FROM base:1\nCOPY requirement.txt /\n' >Dockerfile
-exits_with 1 imgb build .
-contains "$(cat "$work/err")" "did you mean requirements.txt?"
-printf 'FROM base:1\nCOPY app.py /\n' >Dockerfile
-exits_with 1 imgb build .
-contains "$(cat "$work/err")" "did you mean App.py?"
-printf 'FROM base:1 AS build\nFROM base:1\nCOPY --from=biuld /x /\n' >Dockerfile
-exits_with 1 imgb build --pull=never .
-contains "$(cat "$work/err")" "did you mean"
+refuses 'FROM base:1\nRUM x\n' "did you mean RUN?"
+refuses 'FROM base:1\nCOPY nothing /\n' "Dockerfile:2"
+refuses 'FROM base:1\nCOPY requirement.txt /\n' "did you mean requirements.txt?"
+refuses 'FROM base:1\nCOPY app.py /\n' "did you mean App.py?"
+refuses 'FROM base:1 AS build\nFROM base:1\nCOPY --from=biuld /x /\n' "did you mean" --pull=never
 contains "$(cat "$work/err")" "build?"
 # Every instruction, one letter short.
 for word in FRM CPY AD EN AR LABL EXPOS USR VOLUM WORKDI STOPSIGNA SHEL CM ENTRYPOIN HEALTHCHEC ONBUIL MAINTAINE; do
-  printf 'FROM base:1\n%s x\n' "$word" >Dockerfile
-  exits_with 1 imgb build .
-  contains "$(cat "$work/err")" "did you mean"
+  refuses "FROM base:1\\n$word x\\n" "did you mean"
 done
-printf 'FROM base:1\nAGR x\n' >Dockerfile
-exits_with 1 imgb build .
-contains "$(cat "$work/err")" "did you mean ARG?"
-printf 'FROM base:1 AS first\n' >Dockerfile
-exits_with 1 imgb build --target frist .
-contains "$(cat "$work/err")" "first"
+refuses 'FROM base:1\nAGR x\n' "did you mean ARG?"
+refuses 'FROM base:1 AS first\n' "first" --target frist
 rm Dockerfile
 exits_with 1 imgb build .
 contains "$(cat "$work/err")" "Dockerfile"

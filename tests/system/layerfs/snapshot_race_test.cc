@@ -7,6 +7,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "core/base/error.h"
@@ -59,7 +61,9 @@ TEST_F(SnapshotRace, AStepIsKeptWhileAnotherProcessUnpacksManyOtherLayers) {
   });
   started.wait(false);
   std::jthread in_the_end([&](const std::stop_token& stop) {
-    for (int i = 0; i < 200 && !stop.stop_requested(); ++i) std::this_thread::sleep_for(50ms);
+    std::mutex mutex;
+    std::unique_lock hold(mutex);
+    std::condition_variable_any().wait_for(hold, stop, 10s, [] { return false; });
     release = true;
     release.notify_all();
   });
@@ -80,7 +84,7 @@ TEST_F(SnapshotRace, WhoWaitsForTheVerySameSnapshotHearsAStop) {
   SnapshotLock held = SnapshotLock::take(snapshots.folder(), lock_place(chain_of(made)), {});
   std::stop_source stop;
   std::jthread later([&] {
-    std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(50ms);  // mostly it waits by then; a stop that comes before must end it as well
     stop.request_stop();
   });
   try {

@@ -1,6 +1,7 @@
 #include "sandbox/relay.h"
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "tests/support/temp_dir.h"
@@ -42,38 +44,38 @@ std::string read_some_of(const Fd& fd) {
   return {bytes, static_cast<std::size_t>(std::max<ssize_t>(got, 0))};
 }
 
-TEST(SocketRelay, PassesBothWaysAndTheEnd) {
-  TempDir folder;
-  UnixSocket agent(folder.path() / "agent"), inside(folder.path() / "inside"), client(folder.path() / "inside");
-  agent.listen();
-  inside.listen();
-  Fd named(::open((folder.path() / "agent").c_str(), O_PATH | O_CLOEXEC));
-  SocketRelay relay(std::move(inside.fd), named.get());
-  client.connect();
-  ASSERT_EQ(::write(client.fd.get(), "ask", 3), 3);
-  Fd served = agent.accept();
-  EXPECT_EQ(read_some_of(served), "ask");
-  ASSERT_EQ(::write(served.get(), "answer", 6), 6);
-  EXPECT_EQ(read_some_of(client.fd), "answer");
-  client.fd.reset();
-  EXPECT_EQ(read_some_of(served), "");
+/// A client that has asked through the relay, and the agent that has not answered yet.
+class SocketRelayTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    agent_.listen();
+    inside_.listen();
+    named_ = Fd(::open((folder_.path() / "agent").c_str(), O_PATH | O_CLOEXEC));
+    relay_.emplace(std::move(inside_.fd), named_.get());
+    client_.connect();
+    ASSERT_EQ(::write(client_.fd.get(), "ask", 3), 3);
+    served_ = agent_.accept();
+    EXPECT_EQ(read_some_of(served_), "ask");
+  }
+
+  TempDir folder_;
+  UnixSocket agent_{folder_.path() / "agent"}, inside_{folder_.path() / "inside"}, client_{folder_.path() / "inside"};
+  Fd named_, served_;
+  std::optional<SocketRelay> relay_;
+};
+
+TEST_F(SocketRelayTest, PassesBothWaysAndTheEnd) {
+  ASSERT_EQ(::write(served_.get(), "answer", 6), 6);
+  EXPECT_EQ(read_some_of(client_.fd), "answer");
+  client_.fd.reset();
+  EXPECT_EQ(read_some_of(served_), "");
 }
 
-TEST(SocketRelay, WaitsForASlowAgentWithoutWorkWhenTheClientIsGone) {
-  TempDir folder;
-  UnixSocket agent(folder.path() / "agent"), inside(folder.path() / "inside"), client(folder.path() / "inside");
-  agent.listen();
-  inside.listen();
-  Fd named(::open((folder.path() / "agent").c_str(), O_PATH | O_CLOEXEC));
-  SocketRelay relay(std::move(inside.fd), named.get());
-  client.connect();
-  ASSERT_EQ(::write(client.fd.get(), "ask", 3), 3);
-  Fd served = agent.accept();
-  client.fd.reset();
-  EXPECT_EQ(read_some_of(served), "ask");
-  EXPECT_EQ(read_some_of(served), "");  // the agent knows, and takes its time
+TEST_F(SocketRelayTest, WaitsForASlowAgentWithoutWorkWhenTheClientIsGone) {
+  client_.fd.reset();
+  EXPECT_EQ(read_some_of(served_), "");  // the agent knows, and takes its time
   auto before = processor_time();
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // the time in which nothing may be done
   EXPECT_LT(processor_time() - before, std::chrono::milliseconds(20));
 }
 
