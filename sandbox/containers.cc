@@ -44,15 +44,27 @@ bool is_id(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
+/// nullopt when the folder was removed meanwhile.
+std::optional<bool> find_running(const Dir& home) {
+  try {
+    return !FileLock::try_take(home, kContainerLockFile, FileLock::Mode::exclusive);
+  } catch (const SystemError& e) {
+    if (e.errno_value() == ENOENT) return std::nullopt;
+    throw;
+  }
+}
+
 /// nullopt: the folder is half made, or half removed.
 std::optional<Container> find_container(const Dir& folder) {
   auto config = folder.find_content(kContainerConfigFile, kMaxFileBytes);
   auto state = folder.find_content(kContainerStateFile, kMaxFileBytes);
   if (!config || !state) return std::nullopt;
   Container c{parse_container_config(*config), parse_container_state(*state)};
+  if (c.state.phase != ContainerState::Phase::running) return c;
   // The lock tells the truth: a supervisor that was killed wrote no last state.
-  bool claims_to_run = c.state.phase == ContainerState::Phase::running;
-  if (claims_to_run && FileLock::try_take(folder, kContainerLockFile, FileLock::Mode::exclusive)) {
+  auto running = find_running(folder);
+  if (!running) return std::nullopt;
+  if (!*running) {
     c.state.phase = ContainerState::Phase::exited;
     c.state.exit_code = kKilled;
   }

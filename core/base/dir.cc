@@ -207,6 +207,7 @@ std::string Dir::read_link(std::string_view path, Links links) const {
 std::vector<Dir::Entry> Dir::list() const {
   // Opened again: the offset belongs to the open file, which others may be listing too.
   Fd fd(::openat(fd_.get(), ".", kOpenFolder | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return {};
   if (!fd) throw_errno("list {}", name_);
   return Dir(std::move(fd), name_).list_once();
 }
@@ -216,8 +217,8 @@ std::vector<Dir::Entry> Dir::list_once() {
   alignas(dirent64) char buffer[32768];
   for (;;) {
     long got = ::syscall(SYS_getdents64, fd_.get(), buffer, sizeof buffer);
+    if (got == 0 || (got < 0 && errno == ENOENT)) break;
     if (got < 0) throw_errno("list {}", name_);
-    if (got == 0) break;
     for (long at = 0; at < got;) {
       auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
       at += entry->d_reclen;

@@ -87,7 +87,8 @@ class Dir {
     std::string name;
     FileType type;
   };
-  std::vector<Entry> list() const;  ///< Without "." and "..", sorted by bytes of the name.
+  /// Without "." and "..", sorted by bytes of the name. A folder that was removed meanwhile has none.
+  std::vector<Entry> list() const;
   /// The same, spending this descriptor's own offset: for who opened the folder to list it once, and shares it with
   /// none.
   std::vector<Entry> list_once();
@@ -118,7 +119,7 @@ class Dir {
   void rename(std::string_view from, const Dir& to_dir, std::string_view to, Rename how = Rename::replace) const;
   bool remove(std::string_view path, Links links = Links::refuse) const;  ///< File or empty folder; false if absent.
   /// Depth first by folder fd, never through a link, crossing no mount. Restores write permission on folders it must
-  /// enter. Absent is fine.
+  /// enter. Absent is fine, and so is another that removes the same.
   void remove_tree(std::string_view path, Links links = Links::refuse) const;
 
   // --- metadata; never follows the last component ---

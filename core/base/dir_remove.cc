@@ -131,8 +131,8 @@ class TreeRemover {
     if (::lseek(level.fd.get(), 0, SEEK_SET) < 0) fail("list");
     for (;;) {
       long got = ::syscall(SYS_getdents64, level.fd.get(), buffer, sizeof buffer);
+      if (got == 0 || (got < 0 && errno == ENOENT)) return;  // ENOENT: somebody else removed it
       if (got < 0) fail("list");
-      if (got == 0) return;
       for (long at = 0; at < got;) {
         auto* entry = reinterpret_cast<const dirent64*>(buffer + at);
         at += entry->d_reclen;

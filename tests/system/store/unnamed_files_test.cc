@@ -5,7 +5,7 @@
 #include "core/base/process.h"
 #include "core/store/fsck.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/base/without_unnamed_files.h"
+#include "tests/support/without_unnamed_files.h"
 
 namespace imgb {
 namespace {

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "core/base/error.h"
-#include "tests/unit/base/without_unnamed_files.h"
+#include "tests/support/without_unnamed_files.h"
 
 namespace imgb {
 namespace {
@@ -241,21 +241,6 @@ TEST_F(DirTest, RemoveTakesFilesAndEmptyFolders) {
   EXPECT_TRUE(dir.remove("d"));
   EXPECT_TRUE(dir.remove("l"));
   EXPECT_TRUE(base.find_stat("canary/victim"));
-}
-
-TEST_F(DirTest, RemoveTreeRemovesLinksAndNotWhatTheyMean) {
-  dir.make_dirs("t/a/b", 0755);
-  put("t/a/f");
-  link("t/a/b/l", host + "/canary");
-  link("t/top", "../canary");
-  dir.make_dir("t/locked", 0000);
-  dir.remove_tree("t");
-  EXPECT_FALSE(dir.find_stat("t"));
-  dir.remove_tree("t");  // absent is fine
-  link("l", "../canary");
-  dir.remove_tree("l");
-  EXPECT_FALSE(dir.find_stat("l"));
-  EXPECT_EQ(base.read_file("canary/victim", 100), "untouched");
 }
 
 TEST_F(DirTest, TreesOfAnyDepthAreMadeWalkedAndRemoved) {
