@@ -39,7 +39,7 @@ CopyItem& BindSource::item() {
 
 void BindSource::add_to(Ingredients& key, std::string_view name) {
   if (!input_.is_folder() && path_.is_root()) {
-    key.add(fmt::format("{} content", name), files_.chain_text());
+    key.add(fmt::format("{} content", name), files_.stack_text());
     return;
   }
   add_mounted(key, item(), fmt::format("{}: ", name));

@@ -88,7 +88,7 @@ class CopyRun {
     if (written.unpacked) {
       services_.tools.snapshots.adopt(*std::move(written.unpacked), below_.layers, written.layer, stop_);
     }
-    MadeUpon upon = copy_.link ? MadeUpon{} : MadeUpon{false, below_.chain};
+    MadeUpon upon = copy_.link ? MadeUpon{} : MadeUpon{false, below_.stack};
     MadeLayer made{std::move(written.layer), services_.request.now, std::move(upon)};
     record_.put(key, made);
     return made;
@@ -97,7 +97,7 @@ class CopyRun {
   Ingredients make_key() const {
     Ingredients key;
     key.add("kind", copy_.add ? "ADD 2" : "COPY 2");
-    key.add("parent", copy_.link ? "none (--link)" : below_.chain_text());
+    key.add("parent", copy_.link ? "none (--link)" : below_.stack_text());
     key.add("destination", copy_.to.path.str() + (copy_.to.folder && !copy_.to.path.is_root() ? "/" : ""));
     if (owner_) key.add("--chown", fmt::format("{}:{}", owner_->first, owner_->second));
     if (!copy_.chmod.empty()) key.add("--chmod", copy_.chmod);
@@ -293,7 +293,7 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   const auto& workdir = std::get<WorkdirStep>(step.action);
   Ingredients key;
   key.add("kind", "WORKDIR 1");
-  key.add("parent", below.chain_text());
+  key.add("parent", below.stack_text());
   key.add("path", workdir.path.str());
   key.add("user", workdir.user);
   if (services.plan.source_date_epoch) key.add("SOURCE_DATE_EPOCH", std::to_string(*services.plan.source_date_epoch));
@@ -306,7 +306,7 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   LayerWriter writer(services.tools.store, services.layer_options(), stop);
   auto unpacked = unpack_beside(step, below, writer, services.tools.snapshots);
   for (auto& [path, entry] : planner.take()) writer.add({.path = path, .meta = entry.meta});
-  MadeLayer made{writer.finish(), services.request.now, {false, below.chain}};
+  MadeLayer made{writer.finish(), services.request.now, {false, below.stack}};
   if (unpacked) services.tools.snapshots.adopt(*std::move(unpacked), below.layers, made.layer, stop);
   record.put(key, made);
   return {std::move(made), false};

@@ -176,13 +176,7 @@ std::vector<Layer> layers_of(Store& store, const Descriptor& descriptor) {
   Manifest manifest =
       parse_image_manifest(read_blob(store.blobs(), descriptor, kMaxManifestBytes), descriptor.media_type);
   ImageConfig config = parse_image_config(read_blob(store.blobs(), manifest.config, kMaxManifestBytes));
-  if (config.diff_ids.size() != manifest.layers.size()) {
-    throw_error(ErrorKind::corrupt, "image {} has {} layers and {} diff_ids", descriptor.digest.short_hex(),
-                manifest.layers.size(), config.diff_ids.size());
-  }
-  std::vector<Layer> layers;
-  for (std::size_t i = 0; i < config.diff_ids.size(); ++i) layers.push_back({manifest.layers[i], config.diff_ids[i]});
-  return layers;
+  return layers_of(descriptor.digest, manifest.layers, config);
 }
 
 }  // namespace imgb

@@ -130,12 +130,9 @@ class Loader {
       return;
     }
     ImageConfig config = parse_image_config(config_text);
-    if (config.diff_ids.size() != manifest.layers.size())
-      throw_error(ErrorKind::corrupt, "image {} has {} layers, its config {}", image.digest.str(),
-                  manifest.layers.size(), config.diff_ids.size());
-    for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
-      blobs_.try_emplace(blob_path(manifest.layers[i].digest), manifest.layers[i]);
-      layers_.push_back({manifest.layers[i], config.diff_ids[i]});
+    for (Layer& layer : layers_of(image.digest, manifest.layers, config)) {
+      blobs_.try_emplace(blob_path(layer.blob.digest), layer.blob);
+      layers_.push_back(std::move(layer));
     }
   }
 
@@ -212,16 +209,13 @@ class Loader {
     auto text = files_.find_text(entry.config, kMaxManifestBytes);
     if (!text) throw_error(ErrorKind::input, "the archive has no file {:?}", printable(entry.config));
     ImageConfig config = parse_image_config(*text);
-    if (config.diff_ids.size() != entry.layers.size())
-      throw_error(ErrorKind::corrupt, "it has {} layers, its config {}", entry.layers.size(), config.diff_ids.size());
     Manifest manifest{
         .media_type = std::string(media_type::kOciManifest),
         .config = write_blob(store_.blobs(), *text, std::string(media_type::kOciConfig)),
     };
-    for (std::size_t i = 0; i < entry.layers.size(); ++i) {
-      manifest.layers.push_back(docker_layers_.at(entry.layers[i]));
-      layers_.push_back({manifest.layers.back(), config.diff_ids[i]});
-    }
+    for (const std::string& layer : entry.layers) manifest.layers.push_back(docker_layers_.at(layer));
+    std::vector<Layer> layers = layers_of(manifest.config.digest, manifest.layers, config);
+    layers_.insert(layers_.end(), layers.begin(), layers.end());
     LoadedImage image{write_blob(store_.blobs(), render(manifest), std::string(media_type::kOciManifest)), {}};
     for (const std::string& name : entry.names) add_name(image.names, name);
     return image;

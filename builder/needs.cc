@@ -18,18 +18,20 @@ void Needs::add_image(const BlobStore& blobs, const Descriptor& image) {
   reachable({&image, 1}, [&](const Descriptor& blob) {
     auto text = read(blob);
     if (text && media_type::is_manifest(blob.media_type))
-      add_stack(blobs, parse_image_manifest(*text, blob.media_type).config);
+      add_stack(blobs, blob.digest, parse_image_manifest(*text, blob.media_type));
     return text;
   });
 }
 
-void Needs::add_stack(const BlobStore& blobs, const Descriptor& config) {
+void Needs::add_stack(const BlobStore& blobs, const Digest& image, const Manifest& manifest) {
   try {
-    std::optional<ChainId> top;
-    for (const DiffId& layer : parse_image_config(peek_blob(blobs, config, kMaxManifestBytes)).diff_ids) {
-      top = chain(top, layer);
-      layers.insert(layer);
-      chains.insert(*top);
+    std::optional<StackKey> top;
+    ImageConfig config = parse_image_config(peek_blob(blobs, manifest.config, kMaxManifestBytes));
+    for (const Layer& layer : layers_of(image, manifest.layers, config)) {
+      LayerKey key = key_of(layer);
+      top = stack_key(top, key);
+      layers.insert(key);
+      stacks.insert(*top);
     }
   } catch (const Error& e) {
     // What is derived of an image without a whole config is made again when it has one.
@@ -39,21 +41,22 @@ void Needs::add_stack(const BlobStore& blobs, const Descriptor& config) {
 
 void Needs::add_step(const CachedStep& step) {
   roots.push_back(step.layer.blob);
-  layers.insert(step.layer.diff_id);
-  (step.upon.any ? upon_any_ : upon_[step.upon.chain]).insert(step.layer.diff_id);
+  LayerKey key = key_of(step.layer);
+  layers.insert(key);
+  (step.upon.any ? upon_any_ : upon_[step.upon.stack]).insert(key);
 }
 
-/// Moves from `unpacked` to the chains what the steps make upon `below`, and upon that.
-void Needs::take_stacks(std::vector<std::optional<ChainId>> below, const std::set<DiffId>& upon_any,
-                        std::set<ChainId>& unpacked) {
+/// Moves from `unpacked` to the stacks what the steps make upon `below`, and upon that.
+void Needs::take_stacks(std::vector<std::optional<StackKey>> below, const std::set<LayerKey>& upon_any,
+                        std::set<StackKey>& unpacked) {
   while (!below.empty() && !unpacked.empty()) {
-    std::optional<ChainId> parent = below.back();
+    std::optional<StackKey> parent = below.back();
     below.pop_back();
-    auto take = [&](const std::set<DiffId>& steps) {
-      for (const DiffId& layer : steps) {
-        ChainId stack = chain(parent, layer);
+    auto take = [&](const std::set<LayerKey>& steps) {
+      for (const LayerKey& layer : steps) {
+        StackKey stack = stack_key(parent, layer);
         if (unpacked.erase(stack) == 0) continue;
-        chains.insert(stack);
+        stacks.insert(stack);
         below.emplace_back(stack);
       }
     };
@@ -62,13 +65,13 @@ void Needs::take_stacks(std::vector<std::optional<ChainId>> below, const std::se
   }
 }
 
-void Needs::add_stacks_of_steps(std::set<ChainId> unpacked) {
+void Needs::add_stacks_of_steps(std::set<StackKey> unpacked) {
   auto all_kept = [&] {
-    std::vector<std::optional<ChainId>> below = {std::nullopt};
-    below.insert(below.end(), chains.begin(), chains.end());
+    std::vector<std::optional<StackKey>> below = {std::nullopt};
+    below.insert(below.end(), stacks.begin(), stacks.end());
     return below;
   };
-  for (const ChainId& kept : chains) unpacked.erase(kept);
+  for (const StackKey& kept : stacks) unpacked.erase(kept);
   take_stacks(all_kept(), {}, unpacked);
   take_stacks(all_kept(), upon_any_, unpacked);  // most often nothing is left to be found
 }

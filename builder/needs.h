@@ -24,8 +24,8 @@ std::vector<CachedStep> list_cached_steps(Store& store);
 /// What is needed as long as some images and steps stay: roots of the blobs, and what is derived from them.
 struct Needs {
   std::vector<Descriptor> roots;
-  std::set<DiffId> layers;
-  std::set<ChainId> chains;  ///< Stacks whose unpacked layers are worth keeping.
+  std::set<LayerKey> layers;
+  std::set<StackKey> stacks;  ///< Stacks whose unpacked layers are worth keeping.
 
   /// The whole image as index.json has it: an index with all its platforms. Error(corrupt) when a manifest cannot be
   /// read; what is derived of a config that cannot is not needed.
@@ -34,14 +34,14 @@ struct Needs {
   /// Call it last: the stacks that the steps make upon those of the images and upon each other, as far as they are
   /// among `unpacked`. Takes time in proportion to steps and stacks, and for each stack that is then left over to the
   /// steps that go upon any.
-  void add_stacks_of_steps(std::set<ChainId> unpacked);
+  void add_stacks_of_steps(std::set<StackKey> unpacked);
 
  private:
-  void add_stack(const BlobStore& blobs, const Descriptor& config);
-  void take_stacks(std::vector<std::optional<ChainId>> below, const std::set<DiffId>& upon_any,
-                   std::set<ChainId>& unpacked);
-  std::set<DiffId> upon_any_;
-  std::map<std::optional<ChainId>, std::set<DiffId>> upon_;  ///< By what is below.
+  void add_stack(const BlobStore& blobs, const Digest& image, const Manifest& manifest);
+  void take_stacks(std::vector<std::optional<StackKey>> below, const std::set<LayerKey>& upon_any,
+                   std::set<StackKey>& unpacked);
+  std::set<LayerKey> upon_any_;
+  std::map<std::optional<StackKey>, std::set<LayerKey>> upon_;  ///< By what is below.
 };
 
 }  // namespace imgb

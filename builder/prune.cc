@@ -27,18 +27,18 @@ bool has_labels(const LocalImage& image, const std::vector<std::string>& labels)
 struct Unneeded {
   Garbage garbage;
   std::vector<std::string> snapshots;
-  std::vector<DiffId> tocs;
+  std::vector<LayerKey> tocs;
 };
 
 Unneeded find_unneeded(Store& store, const SnapshotStore& snapshots, const CollectionLock& alone, const Needs& needs) {
-  Unneeded out{find_garbage(store, alone, needs.roots), snapshots.find_unused(alone, needs.chains), list_tocs(store)};
-  std::erase_if(out.tocs, [&](const DiffId& layer) { return needs.layers.contains(layer); });
+  Unneeded out{find_garbage(store, alone, needs.roots), snapshots.find_unused(alone, needs.stacks), list_tocs(store)};
+  std::erase_if(out.tocs, [&](const LayerKey& layer) { return needs.layers.contains(layer); });
   return out;
 }
 
-std::uint64_t disk_bytes_of(const std::vector<DiffId>& tocs, const Dir& folder) {
+std::uint64_t disk_bytes_of(const std::vector<LayerKey>& tocs, const Dir& folder) {
   std::uint64_t size = 0;
-  for (const DiffId& layer : tocs)
+  for (const LayerKey& layer : tocs)
     if (auto toc = folder.find_stat(layer.digest.hex())) size += toc->disk_bytes;
   return size;
 }
@@ -47,7 +47,7 @@ std::uint64_t disk_bytes_of(const std::vector<DiffId>& tocs, const Dir& folder) 
 SnapshotStore::Scratch remove(Store& store, SnapshotStore& snapshots, const CollectionLock& alone,
                               const Unneeded& unneeded) {
   remove_garbage(store, alone, unneeded.garbage);
-  for (const DiffId& layer : unneeded.tocs) remove_toc(store, layer);
+  for (const LayerKey& layer : unneeded.tocs) remove_toc(store, layer);
   return snapshots.take_out(alone, unneeded.snapshots);
 }
 
@@ -135,8 +135,8 @@ class Pruning {
     Needs needs;
     add_images(store_, going_images_, of_containers_, needs);
     choose_cache(needs);
-    std::set<ChainId> unpacked;
-    for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.chain);
+    std::set<StackKey> unpacked;
+    for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.stack);
     needs.add_stacks_of_steps(unpacked);
     if (!request_.dry_run) forget_names();
     Unneeded unneeded = find_unneeded(store_, snapshots_, alone, needs);
@@ -283,21 +283,21 @@ Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& i
     if (auto used = find_image_of(store, container)) of_containers.push_back(*std::move(used));
   add_images(store, {}, of_containers, needs);
   for (const CachedStep& step : list_cached_steps(store)) needs.add_step(step);
-  std::set<ChainId> unpacked;
-  std::map<std::string, ChainId> chain_of;
+  std::set<StackKey> unpacked;
+  std::map<std::string, StackKey> stack_of;
   for (const auto& snapshot : snapshots.list()) {
-    unpacked.insert(snapshot.chain);
-    chain_of.emplace(snapshot.name, snapshot.chain);
+    unpacked.insert(snapshot.stack);
+    stack_of.emplace(snapshot.name, snapshot.stack);
   }
   needs.add_stacks_of_steps(unpacked);
   Unneeded unneeded = find_unneeded(store, snapshots, *alone, needs);
   std::set<Digest> blobs = reachable(its.roots, manifests_of(store.blobs()));
   narrow(unneeded.garbage, blobs);
   std::erase_if(unneeded.snapshots, [&](const std::string& name) {
-    auto chain = chain_of.find(name);
-    return chain == chain_of.end() || !its.chains.contains(chain->second);
+    auto stack = stack_of.find(name);
+    return stack == stack_of.end() || !its.stacks.contains(stack->second);
   });
-  std::erase_if(unneeded.tocs, [&](const DiffId& layer) { return !its.layers.contains(layer); });
+  std::erase_if(unneeded.tocs, [&](const LayerKey& layer) { return !its.layers.contains(layer); });
   out.size_bytes += disk_bytes_of(unneeded.tocs, store.folder("tocs"));
   going = remove(store, snapshots, *alone, unneeded);
   alone.reset();

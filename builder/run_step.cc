@@ -91,7 +91,7 @@ class RunRun {
   Ingredients make_key() {
     Ingredients key;
     key.add("kind", "RUN 1");
-    key.add("parent", below_.chain_text());
+    key.add("parent", below_.stack_text());
     key.add("platform", platform_text());
     for (std::size_t i = 0; i < run_.argv.size(); ++i) key.add(fmt::format("argument {}", i), run_.argv[i]);
     if (run_.script) key.add(fmt::format("script {}", run_.script->name), run_.script->content);
@@ -228,7 +228,7 @@ StepOutcome run_run(const BuildStep& step, const FileSystem& below, const std::m
   StepRecord record(step, services, activity);
   if (auto made = record.find(key)) return {*made, true};
   auto make = [&] {
-    MadeLayer made{run.execute(), services.request.now, {false, below.chain}};
+    MadeLayer made{run.execute(), services.request.now, {false, below.stack}};
     record.put(key, made);
     return made;
   };

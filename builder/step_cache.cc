@@ -13,14 +13,14 @@ constexpr std::string_view kAny = "any", kEmpty = "empty";
 
 std::string render(const MadeUpon& upon) {
   if (upon.any) return std::string(kAny);
-  return upon.chain ? upon.chain->digest.str() : std::string(kEmpty);
+  return upon.stack ? upon.stack->digest.str() : std::string(kEmpty);
 }
 
 std::optional<MadeUpon> find_upon(std::string_view text) {
   if (text == kAny) return MadeUpon{};
   if (text == kEmpty) return MadeUpon{false, {}};
   auto digest = Digest::find(text);
-  return digest ? std::optional(MadeUpon{false, ChainId{*digest}}) : std::nullopt;
+  return digest ? std::optional(MadeUpon{false, StackKey{*digest}}) : std::nullopt;
 }
 
 }  // namespace

@@ -11,8 +11,8 @@ namespace imgb {
 
 /// The stack that a layer was made upon, as far as it counts for the layer.
 struct MadeUpon {
-  bool any = true;               ///< --link, and copies for mounts: whatever is below.
-  std::optional<ChainId> chain;  ///< nullopt: nothing.
+  bool any = true;                ///< --link, and copies for mounts: whatever is below.
+  std::optional<StackKey> stack;  ///< nullopt: nothing.
 };
 
 /// A layer that a step made, when, and upon what.
@@ -25,7 +25,7 @@ struct MadeLayer {
 /// What a key is worth: the layer that the step with these ingredients made.
 ///
 /// CacheTable::step: key = the digest's text, value = "<media type> <blob digest> <blob size> <DiffId>
-/// <nanoseconds when it was made> <ChainId below, "empty" or "any">".
+/// <nanoseconds when it was made> <StackKey below, "empty" or "any">".
 /// CacheTable::explain: key "at <place of the step>" = the key it had last; key "of <key>" = the encoded ingredients.
 class StepCache {
  public:

@@ -27,7 +27,7 @@ FileSystem FileSystem::with(const MadeLayer& top) const {
   FileSystem out = *this;
   out.layers.push_back(top.layer);
   out.made_at.push_back(top.made_at);
-  out.chain = imgb::chain(chain, top.layer.diff_id);
+  out.stack = stack_key(stack, key_of(top.layer));
   return out;
 }
 
@@ -68,13 +68,14 @@ void StepServices::fetch_base(const FileSystem& files, LayerNeed need, Activity&
 }
 
 std::shared_ptr<const Toc> StepServices::toc(const Layer& layer, const std::stop_token& stop) {
+  LayerKey key = key_of(layer);
   auto known = tocs_.with([&](auto& tocs) {
-    auto at = tocs.find(layer.diff_id);
+    auto at = tocs.find(key);
     return at == tocs.end() ? nullptr : at->second;
   });
   if (known) return known;
   auto loaded = toc_of(tools.store, layer, stop);
-  tocs_.with([&](auto& tocs) { tocs.emplace(layer.diff_id, loaded); });
+  tocs_.with([&](auto& tocs) { tocs.emplace(key, loaded); });
   return loaded;
 }
 
@@ -120,7 +121,7 @@ FileSystem StepServices::open_outside(InputId input) const {
   const Input& from = plan.inputs.at(input);
   if (const auto* image = std::get_if<ImageInput>(&from)) {
     auto base = std::make_shared<const BaseImage>(plan.images.at(input));
-    return {base->layers, chain(base->config.diff_ids), base, image->source, {}};
+    return {base->layers, stack_key(base->layers), base, image->source, {}};
   }
   if (const auto* context = std::get_if<ContextInput>(&from)) {
     if (const ArchiveContext* archive = archive_of(request, *context)) return FileSystem{}.with({archive->layer, 0});

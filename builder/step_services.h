@@ -28,14 +28,14 @@ struct StepOutcome {
 /// What a stage looks like after some of its steps: a stack of layers, perhaps not fetched yet. Immutable.
 struct FileSystem {
   std::vector<Layer> layers;
-  std::optional<ChainId> chain;           ///< nullopt: empty.
+  std::optional<StackKey> stack;          ///< nullopt: empty.
   std::shared_ptr<const BaseImage> base;  ///< The image at the bottom; null for none.
   BaseImageSource* base_source = nullptr;
 
   std::vector<Nanoseconds> made_at;  ///< When the layers above the base's were made.
 
   FileSystem with(const MadeLayer& top) const;
-  std::string chain_text() const { return chain ? chain->digest.str() : "empty"; }
+  std::string stack_text() const { return stack ? stack->digest.str() : "empty"; }
 };
 
 /// A folder context, opened once per build, with its stat cache, which `save` writes back.
@@ -101,7 +101,7 @@ class StepServices {
   Guarded<std::map<std::string, std::shared_ptr<const IgnoreMatcher>>> ignores_;
   Guarded<std::map<Digest, std::shared_future<MadeLayer>>> flights_;
   std::atomic_flag failure_reported_;
-  Guarded<std::map<DiffId, std::shared_ptr<const Toc>>> tocs_;
+  Guarded<std::map<LayerKey, std::shared_ptr<const Toc>>> tocs_;
   Guarded<std::set<std::pair<std::string, LayerNeed>>> fetched_;
 };
 

@@ -73,7 +73,7 @@ class Import : public Verb {
         : source_(source), store_(store), manifest_(manifest), platform_(std::move(platform)) {}
     BaseImage resolve(const Reference&, const Platform&, PullPolicy, Activity&, std::stop_token) override {
       LocalImage image = read_local_image(store_.blobs(), manifest_, platform_);
-      return {manifest_, image.config, {{image.manifest.layers.at(0), image.config.diff_ids.at(0)}}};
+      return {manifest_, image.config, layers_of(manifest_.digest, image.manifest.layers, image.config)};
     }
     void fetch(const BaseImage& image, LayerNeed need, Activity& activity, std::stop_token stop) override {
       source_.fetch(image, need, activity, std::move(stop));

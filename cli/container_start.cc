@@ -10,13 +10,7 @@
 namespace imgb {
 
 std::vector<Layer> layers_of(const LocalImage& image) {
-  if (image.manifest.layers.size() != image.config.diff_ids.size())
-    throw_error(ErrorKind::corrupt, "image {} has {} layers, its config {}", image.id().short_hex(),
-                image.manifest.layers.size(), image.config.diff_ids.size());
-  std::vector<Layer> layers;
-  for (std::size_t i = 0; i < image.manifest.layers.size(); ++i)
-    layers.push_back({image.manifest.layers[i], image.config.diff_ids[i]});
-  return layers;
+  return layers_of(image.descriptor.digest, image.manifest.layers, image.config);
 }
 
 std::string hostname_of(const RunRequest& request, const std::string& id) {

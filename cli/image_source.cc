@@ -28,11 +28,7 @@ class ForwardingTap : public BlobTap {
 };
 
 BaseImage base_image(Descriptor manifest, const Manifest& content, ImageConfig config) {
-  if (content.layers.size() != config.diff_ids.size())
-    throw_error(ErrorKind::corrupt, "image {} has {} layers, its config {}", manifest.digest.short_hex(),
-                content.layers.size(), config.diff_ids.size());
-  std::vector<Layer> layers;
-  for (std::size_t i = 0; i < content.layers.size(); ++i) layers.push_back({content.layers[i], config.diff_ids[i]});
+  std::vector<Layer> layers = layers_of(manifest.digest, content.layers, config);
   return {std::move(manifest), std::move(config), std::move(layers)};
 }
 

@@ -19,16 +19,17 @@ StreamBlob stream_from(const BlobStore& blobs) {
 
 Layer scan_layer(Store& store, const Descriptor& blob, const std::optional<DiffId>& want, const StreamBlob& stream,
                  const IngestLimits& limits, std::stop_token stop) {
-  if (want && store.blobs().find_size(blob.digest) && find_toc(store, *want)) return {blob, *want};
+  if (want && store.blobs().find_size(blob.digest) && find_toc(store, key_of({blob, *want}))) return {blob, *want};
   Ingested found = run_ingest(blob, want, stream, limits, nullptr, std::move(stop));
-  keep_toc(store, found.diff_id, found.toc);
-  return {blob, found.diff_id};
+  Layer layer{blob, found.diff_id};
+  keep_toc(store, key_of(layer), found.toc);
+  return layer;
 }
 
 std::shared_ptr<const Toc> toc_of(Store& store, const Layer& layer, std::stop_token stop) {
-  if (auto toc = find_toc(store, layer.diff_id)) return toc;
+  if (auto toc = find_toc(store, key_of(layer))) return toc;
   Ingested found = run_ingest(layer.blob, layer.diff_id, stream_from(store.blobs()), {}, nullptr, std::move(stop));
-  keep_toc(store, layer.diff_id, found.toc);
+  keep_toc(store, key_of(layer), found.toc);
   return std::make_shared<const Toc>(std::move(found.toc));
 }
 

@@ -151,7 +151,7 @@ Layer LayerWriter::finish() {
   s.reused = result.reused;
   s.toc = s.contents.finish();
   if (s.unpack) s.unpack->finish(s.toc);
-  keep_toc(s.store, layer.diff_id, s.toc);
+  keep_toc(s.store, key_of(layer), s.toc);
   if (SegmentTable segments = s.tar.table(); segments.size() > 1) keep_segments(s.store, layer.blob.digest, segments);
   return layer;
 }

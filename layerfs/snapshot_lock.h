@@ -3,11 +3,11 @@
 #include <stop_token>
 
 #include "core/base/dir.h"
-#include "core/oci/descriptor.h"
+#include "core/oci/layer.h"
 
 namespace imgb {
 
-/// Held by who makes the snapshot of a ChainId, so that of several that want it one unpacks it. Between processes and
+/// Held by who makes the snapshot of a StackKey, so that of several that want it one unpacks it. Between processes and
 /// between threads; who wants another snapshot never waits. All of them are bytes of one empty file (fcntl(2), open
 /// file description locks), so there is nothing to clean up.
 class SnapshotLock {

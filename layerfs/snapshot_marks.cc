@@ -34,19 +34,19 @@ std::optional<ReadyMark> SnapshotMarks::read_mark(std::string_view snapshot) con
   return found ? std::optional(std::move(found->mark)) : std::nullopt;
 }
 
-std::optional<std::string> SnapshotMarks::find(const ChainId& chain) const {
+std::optional<std::string> SnapshotMarks::find(const StackKey& stack) const {
   auto known = known_.with([&](auto& names) -> std::optional<std::string> {
-    auto at = names.find(chain.digest);
+    auto at = names.find(stack.digest);
     return at == names.end() ? std::nullopt : std::optional(at->second);
   });
   if (known) return known;
   for (std::size_t length : kSnapshotNameLengths) {
-    std::string name = snapshot_name(chain, length);
+    std::string name = snapshot_name(stack, length);
     auto mark = lease_.hold(lease_name(name), [&] { return read_mark(name); });
     if (!mark) return std::nullopt;
-    if (mark->chain != chain) continue;
+    if (mark->stack != stack) continue;
     if (!mark->holds(boot_id_)) return std::nullopt;
-    known_.with([&](auto& names) { names.emplace(chain.digest, name); });
+    known_.with([&](auto& names) { names.emplace(stack.digest, name); });
     return name;
   }
   return std::nullopt;
@@ -60,22 +60,22 @@ void SnapshotMarks::write_mark(const Dir& aside, std::string_view snapshot, cons
   aside.rename(kNewMarkName, folder_, mark_name(snapshot));
 }
 
-std::string SnapshotMarks::publish(const ChainId& chain, const Dir& from, std::string_view from_name) {
-  if (auto there = find(chain)) return *there;
+std::string SnapshotMarks::publish(const StackKey& stack, const Dir& from, std::string_view from_name) {
+  if (auto there = find(stack)) return *there;
   for (std::size_t length : kSnapshotNameLengths) {
-    std::string name = snapshot_name(chain, length);
+    std::string name = snapshot_name(stack, length);
     auto mark = read_mark(name);
-    if (mark && mark->chain != chain && mark->holds(boot_id_)) continue;
+    if (mark && mark->stack != stack && mark->holds(boot_id_)) continue;
     folder_.remove(mark_name(name));
     folder_.remove_tree(name);
     lease_.note(lease_name(name));
     from.rename(from_name, folder_, name, Dir::Rename::no_replace);
-    write_mark(from, name, {chain, boot_id_});
+    write_mark(from, name, {stack, boot_id_});
     made_any_ = true;
-    known_.with([&](auto& names) { names.emplace(chain.digest, name); });
+    known_.with([&](auto& names) { names.emplace(stack.digest, name); });
     return name;
   }
-  throw_error(ErrorKind::internal, "no free name for snapshot {}", chain.digest.str());
+  throw_error(ErrorKind::internal, "no free name for snapshot {}", stack.digest.str());
 }
 
 void SnapshotMarks::settle(const Dir& root, const std::function<void()>& sync) {
@@ -91,8 +91,8 @@ void SnapshotMarks::settle(const Dir& root, const std::function<void()>& sync) {
     for (const auto& [name, before] : unsettled) {
       auto now = find_mark(name);
       bool same =
-          now && now->mark.chain == before.mark.chain && now->inode == before.inode && now->ctime == before.ctime;
-      if (same) write_mark(folder_, name, {before.mark.chain, ""});
+          now && now->mark.stack == before.mark.stack && now->inode == before.inode && now->ctime == before.ctime;
+      if (same) write_mark(folder_, name, {before.mark.stack, ""});
     }
   }
 }
@@ -103,12 +103,12 @@ std::vector<SnapshotStore::Snapshot> SnapshotMarks::list() const {
     if (!entry.name.ends_with(kMarkSuffix)) continue;
     std::string name = entry.name.substr(0, entry.name.size() - kMarkSuffix.size());
     auto mark = read_mark(name);
-    if (mark && mark->holds(boot_id_)) out.push_back({std::move(name), mark->chain});
+    if (mark && mark->holds(boot_id_)) out.push_back({std::move(name), mark->stack});
   }
   return out;
 }
 
-std::vector<std::string> SnapshotMarks::find_unused(const std::set<ChainId>& kept) const {
+std::vector<std::string> SnapshotMarks::find_unused(const std::set<StackKey>& kept) const {
   // The list comes first: who makes a snapshot notes it in his lease before it appears.
   std::set<std::string> names;
   for (const Dir::Entry& entry : folder_.list()) {
@@ -121,7 +121,7 @@ std::vector<std::string> SnapshotMarks::find_unused(const std::set<ChainId>& kep
   std::erase_if(names, [&](const std::string& name) {
     if (held.contains(lease_name(name))) return true;
     auto mark = read_mark(name);
-    return mark && mark->holds(boot_id_) && kept.contains(mark->chain);
+    return mark && mark->holds(boot_id_) && kept.contains(mark->stack);
   });
   return {names.begin(), names.end()};
 }

@@ -18,16 +18,16 @@ class SnapshotMarks {
  public:
   SnapshotMarks(Dir folder, Lease& lease);  ///< Borrows the lease: what it has found stays.
 
-  std::optional<std::string> find(const ChainId& chain) const;  ///< The folder's name.
-  /// Moves `from`/`name` into place as the snapshot of `chain`, over remains of a broken one, and marks it.
+  std::optional<std::string> find(const StackKey& stack) const;  ///< The folder's name.
+  /// Moves `from`/`name` into place as the snapshot of `stack`, over remains of a broken one, and marks it.
   /// `from` is scratch. REQUIRES: the SnapshotLock of its lock_place is held.
-  std::string publish(const ChainId& chain, const Dir& from, std::string_view name);
+  std::string publish(const StackKey& stack, const Dir& from, std::string_view name);
   /// Marks for good what is whole; `sync` puts the file system on disk. `root`: the store's folder. REQUIRES: nobody
   /// else does so now.
   void settle(const Dir& root, const std::function<void()>& sync);
   bool made_any() const { return made_any_; }
   std::vector<SnapshotStore::Snapshot> list() const;
-  std::vector<std::string> find_unused(const std::set<ChainId>& kept) const;
+  std::vector<std::string> find_unused(const std::set<StackKey>& kept) const;
   void take_out(const std::string& name, const Dir& to);
   const Dir& folder() const { return folder_; }
 

@@ -5,25 +5,25 @@
 #include <string>
 #include <string_view>
 
-#include "core/oci/descriptor.h"
+#include "core/oci/layer.h"
 
 namespace imgb {
 
 /// Every name below ROOT/snapshots is made and read here (pure):
 ///
-///   mfzwi4/        a snapshot: base32 of the first bits of its ChainId, so short that 500 fit in one page of mount
+///   mfzwi4/        a snapshot: base32 of the first bits of its StackKey, so short that 500 fit in one page of mount
 ///                  options
 ///   mfzwi4.ok      its ready mark: what it holds, and whether it survives a reboot
 ///   s-1f0c.../     scratch of a running process, locked by it: u/ the upper and w/ the work folder
 ///   locks          empty; who makes a snapshot holds the byte of it that its shortest name stands for
 ///   (snapshot_lock.h) mount-points/  empty, but for what every step mounts something over
 ///
-/// When two ChainIds begin alike, the second takes a longer name.
+/// When two StackKeys begin alike, the second takes a longer name.
 inline constexpr std::array<std::size_t, 4> kSnapshotNameLengths{6, 9, 13, 26};
-std::string snapshot_name(const ChainId& chain, std::size_t length);
+std::string snapshot_name(const StackKey& stack, std::size_t length);
 std::string mark_name(std::string_view snapshot);
-/// As many bits of the ChainId as its shortest name has: one for all ChainIds that may want one name.
-std::uint64_t lock_place(const ChainId& chain);
+/// As many bits of the StackKey as its shortest name has: one for all StackKeys that may want one name.
+std::uint64_t lock_place(const StackKey& stack);
 std::string lease_name(std::string_view snapshot);  ///< How a lease (core/store/lease.h) names it.
 inline constexpr std::string_view kScratchPrefix = "s-";
 inline constexpr std::string_view kUpperName = "u", kWorkName = "w";
@@ -34,7 +34,7 @@ inline constexpr std::string_view kMountPointsName = "mount-points", kLocksName 
 /// A ready mark is written without a sync. It names the boot it was written in and holds for no other, until everything
 /// was synced and it is written again without one: so no mark ever outlives the bytes it speaks of.
 struct ReadyMark {
-  ChainId chain;
+  StackKey stack;
   std::string boot_id;  ///< Empty: durable.
   bool holds(std::string_view this_boot) const { return boot_id.empty() || boot_id == this_boot; }
 };

@@ -25,11 +25,11 @@ namespace {
 /// Downloads want more than the cores; each child has its 8 MiB of buffers.
 constexpr unsigned kParallelLayers = 4;
 
-std::vector<ChainId> chains_of(std::span<const Layer> stack) {
-  std::vector<ChainId> chains;
+std::vector<StackKey> keys_of(std::span<const Layer> stack) {
+  std::vector<StackKey> keys;
   for (const Layer& layer : stack)
-    chains.push_back(chain(chains.empty() ? std::nullopt : std::optional(chains.back()), layer.diff_id));
-  return chains;
+    keys.push_back(stack_key(keys.empty() ? std::nullopt : std::optional(keys.back()), key_of(layer)));
+  return keys;
 }
 
 using Scratch = SnapshotStore::Scratch;
@@ -47,8 +47,8 @@ struct SnapshotStore::State {
     std::unique_ptr<Scratch::State> scratch;
     std::shared_ptr<const Toc> toc;
   };
-  std::vector<std::size_t> missing(const std::vector<ChainId>& chains) const;
-  std::vector<SnapshotLock> lock_all(const std::vector<ChainId>& chains, const std::vector<std::size_t>& which,
+  std::vector<std::size_t> missing(const std::vector<StackKey>& keys) const;
+  std::vector<SnapshotLock> lock_all(const std::vector<StackKey>& keys, const std::vector<std::size_t>& which,
                                      const std::stop_token& stop) const;
   Unpacked unpack(const Layer& layer, const StreamBlob& stream, const IngestLimits& limits, std::stop_token stop);
   void sweep_once() {
@@ -60,7 +60,7 @@ struct SnapshotStore::State {
 
   /// The view asked for last; a build's steps extend it one by one.
   struct Cached {
-    std::vector<DiffId> layers;
+    std::vector<Layer> layers;
     TreeView view;
   };
   Store& store;
@@ -71,20 +71,20 @@ struct SnapshotStore::State {
   std::shared_ptr<BackgroundRemover> remover = std::make_shared<BackgroundRemover>();
 };
 
-std::vector<std::size_t> SnapshotStore::State::missing(const std::vector<ChainId>& chains) const {
+std::vector<std::size_t> SnapshotStore::State::missing(const std::vector<StackKey>& keys) const {
   std::vector<std::size_t> out;
-  for (std::size_t i = 0; i < chains.size(); ++i) {
-    if (!marks.find(chains[i])) out.push_back(i);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (!marks.find(keys[i])) out.push_back(i);
   }
   return out;
 }
 
 /// In one order for all, so that two processes never wait for each other.
-std::vector<SnapshotLock> SnapshotStore::State::lock_all(const std::vector<ChainId>& chains,
+std::vector<SnapshotLock> SnapshotStore::State::lock_all(const std::vector<StackKey>& keys,
                                                          const std::vector<std::size_t>& which,
                                                          const std::stop_token& stop) const {
   std::set<std::uint64_t> places;
-  for (std::size_t i : which) places.insert(lock_place(chains[i]));
+  for (std::size_t i : which) places.insert(lock_place(keys[i]));
   std::vector<SnapshotLock> locks;
   for (std::uint64_t place : places) locks.push_back(SnapshotLock::take(marks.folder(), place, stop));
   return locks;
@@ -96,7 +96,7 @@ SnapshotStore::State::Unpacked SnapshotStore::State::unpack(const Layer& layer, 
   out.scratch = std::make_unique<Scratch::State>(marks.folder(), remover);
   Dir upper = out.scratch->dir.open_dir(kUpperName);
   Ingested found = run_ingest(layer.blob, layer.diff_id, stream, limits, &upper, std::move(stop));
-  keep_toc(store, layer.diff_id, found.toc);
+  keep_toc(store, key_of(layer), found.toc);
   out.toc = std::make_shared<const Toc>(std::move(found.toc));
   return out;
 }
@@ -107,7 +107,7 @@ const Dir& SnapshotStore::folder() const { return state_->marks.folder(); }
 bool SnapshotStore::made_any() const { return state_->marks.made_any(); }
 std::vector<SnapshotStore::Snapshot> SnapshotStore::list() const { return state_->marks.list(); }
 
-std::vector<std::string> SnapshotStore::find_unused(const CollectionLock&, const std::set<ChainId>& kept) const {
+std::vector<std::string> SnapshotStore::find_unused(const CollectionLock&, const std::set<StackKey>& kept) const {
   return state_->marks.find_unused(kept);
 }
 
@@ -121,17 +121,16 @@ SnapshotStore::Scratch SnapshotStore::take_out(const CollectionLock&, const std:
   return Scratch(std::move(scratch));
 }
 
-bool SnapshotStore::has(std::span<const Layer> stack) const { return state_->missing(chains_of(stack)).empty(); }
+bool SnapshotStore::has(std::span<const Layer> stack) const { return state_->missing(keys_of(stack)).empty(); }
 
 TreeView SnapshotStore::view(std::span<const Layer> stack, std::stop_token stop) {
   State::Cached cached = state_->cached.with([](State::Cached& c) { return c; });
-  bool extends = cached.layers.size() <= stack.size() &&
-                 std::equal(cached.layers.begin(), cached.layers.end(), stack.begin(),
-                            [](const DiffId& a, const Layer& b) { return a == b.diff_id; });
+  bool extends =
+      cached.layers.size() <= stack.size() && std::equal(cached.layers.begin(), cached.layers.end(), stack.begin());
   if (!extends) cached = {};
   for (const Layer& layer : stack.subspan(cached.layers.size())) {
     cached.view = cached.view.with(toc_of(state_->store, layer, stop));
-    cached.layers.push_back(layer.diff_id);
+    cached.layers.push_back(layer);
   }
   state_->cached.with([&](State::Cached& c) { c = cached; });
   return cached.view;
@@ -141,11 +140,11 @@ std::vector<std::string> SnapshotStore::ensure(std::span<const Layer> stack, con
                                                const IngestLimits& limits, std::stop_token stop) {
   State& s = *state_;
   s.newest_stop.with([&](std::stop_token& newest) { newest = stop; });
-  std::vector<ChainId> chains = chains_of(stack);
-  if (auto wanted = s.missing(chains); !wanted.empty()) {
+  std::vector<StackKey> keys = keys_of(stack);
+  if (auto wanted = s.missing(keys); !wanted.empty()) {
     s.sweep_once();
-    std::vector<SnapshotLock> locks = s.lock_all(chains, wanted, stop);
-    wanted = s.missing(chains);  // another process may have been faster
+    std::vector<SnapshotLock> locks = s.lock_all(keys, wanted, stop);
+    wanted = s.missing(keys);  // another process may have been faster
     std::vector<State::Unpacked> unpacked(stack.size());
     TaskGroup tasks(kParallelLayers, stop);
     for (std::size_t i : wanted) tasks.add([&, i] { unpacked[i] = s.unpack(stack[i], stream, limits, tasks.stop()); });
@@ -154,20 +153,20 @@ std::vector<std::string> SnapshotStore::ensure(std::span<const Layer> stack, con
       Dir upper = unpacked[i].scratch->dir.open_dir(kUpperName);
       TreeView below = view(stack.first(i), stop);
       seal(upper, *unpacked[i].toc, below,
-           [&](std::size_t layer) { return folder().open_dir(s.marks.find(chains[layer]).value()); });
-      s.marks.publish(chains[i], unpacked[i].scratch->dir, kUpperName);
+           [&](std::size_t layer) { return folder().open_dir(s.marks.find(keys[layer]).value()); });
+      s.marks.publish(keys[i], unpacked[i].scratch->dir, kUpperName);
       unpacked[i].scratch.reset();
     }
   }
   std::vector<std::string> names;
-  for (const ChainId& one : chains) names.push_back(s.marks.find(one).value());
+  for (const StackKey& one : keys) names.push_back(s.marks.find(one).value());
   return names;
 }
 
 SnapshotStore::Scratch SnapshotStore::make_scratch(std::span<const Layer> below) {
   state_->sweep_once();
   auto scratch = std::make_unique<Scratch::State>(folder(), state_->remover);
-  auto top = below.empty() ? std::nullopt : state_->marks.find(chains_of(below).back());
+  auto top = below.empty() ? std::nullopt : state_->marks.find(keys_of(below).back());
   if (top) {
     FileStat root = folder().stat(*top);
     Dir upper = scratch->dir.open_dir(kUpperName);
@@ -205,13 +204,13 @@ void SnapshotStore::adopt(Scratch scratch, std::span<const Layer> below, const L
   State& s = *state_;
   std::vector<Layer> stack(below.begin(), below.end());
   stack.push_back(layer);
-  std::vector<ChainId> chains = chains_of(stack);
+  std::vector<StackKey> keys = keys_of(stack);
   if (scratch.state_->needs_seal) {
     seal(scratch.state_->dir.open_dir(kUpperName), *toc_of(s.store, layer, stop), view(below, stop),
-         [&](std::size_t lower) { return folder().open_dir(s.marks.find(chains[lower]).value()); });
+         [&](std::size_t lower) { return folder().open_dir(s.marks.find(keys[lower]).value()); });
   }
-  SnapshotLock lock = SnapshotLock::take(folder(), lock_place(chains.back()), std::move(stop));
-  s.marks.publish(chains.back(), scratch.state_->dir, kUpperName);
+  SnapshotLock lock = SnapshotLock::take(folder(), lock_place(keys.back()), std::move(stop));
+  s.marks.publish(keys.back(), scratch.state_->dir, kUpperName);
 }
 
 std::optional<std::string> SnapshotStore::find_content(std::span<const Layer> stack, const RootedPath& path,
@@ -219,8 +218,8 @@ std::optional<std::string> SnapshotStore::find_content(std::span<const Layer> st
   TreeView tree = view(stack, std::move(stop));
   auto node = tree.find(tree.resolve(path));
   if (!node || node->meta.type != FileType::regular) return std::nullopt;
-  std::vector<ChainId> chains = chains_of(stack);
-  if (auto unpacked = state_->marks.find(chains.at(node->layer)))
+  std::vector<StackKey> keys = keys_of(stack);
+  if (auto unpacked = state_->marks.find(keys.at(node->layer)))
     return folder().open_dir(*unpacked).read_file(node->path.relative(), max_bytes);
   return read_from_layer(state_->store, stack[node->data_layer], *node, max_bytes);
 }

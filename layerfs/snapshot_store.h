@@ -18,7 +18,7 @@
 namespace imgb {
 
 /// Unpacked layers, each in its own folder in the form of an overlayfs upper folder (whiteouts are character devices
-/// 0:0, opaque folders carry user.overlay.opaque), owners canonical. A stack's folders are named by ChainId, because
+/// 0:0, opaque folders carry user.overlay.opaque), owners canonical. A stack's folders are named by StackKey, because
 /// folders that a layer names only as parents take mode and owner from below; short, so that many fit in one page of
 /// mount options. Derived and disposable: a ready mark holds for the boot it was written in, until `settle` syncs once
 /// for all. Threads and processes may all use it at once; two wanting one layer unpack it once.
@@ -81,15 +81,15 @@ class SnapshotStore {
                                           std::stop_token stop);
 
   bool made_any() const;  ///< By this object: worth a settle_snapshots.
-  /// What is unpacked: name and ChainId, sorted by name. For du and prune.
+  /// What is unpacked: name and StackKey, sorted by name. For du and prune.
   struct Snapshot {
     std::string name;
-    ChainId chain;
+    StackKey stack;
   };
   std::vector<Snapshot> list() const;
   /// What no process uses and `kept` does not name: unpacked layers by name, and remains of what a crash or a power cut
   /// left half made. Changes nothing. REQUIRES: the lock was taken before `kept` was made.
-  std::vector<std::string> find_unused(const CollectionLock& alone, const std::set<ChainId>& kept) const;
+  std::vector<std::string> find_unused(const CollectionLock& alone, const std::set<StackKey>& kept) const;
   /// Removes what dead processes left of their steps. `on_left` hears of what cannot be removed, and why.
   void sweep(const std::function<void(const std::string&)>& on_left) const;
   /// Takes them out of use: they are in the scratch then, by their names. The bytes go when it does, for which nobody

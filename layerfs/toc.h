@@ -11,7 +11,7 @@
 #include "core/base/dir.h"
 #include "core/base/rooted_path.h"
 #include "core/base/stream.h"
-#include "core/oci/descriptor.h"
+#include "core/oci/layer.h"
 
 namespace imgb {
 
@@ -105,12 +105,5 @@ void write_toc(const Toc& toc, Sink& into);
 Toc read_toc(Source& from, std::uint64_t size_bytes);
 /// Checks every record and their order: for bytes that came from a confined child. Error(corrupt).
 void check(const Toc& toc);
-
-/// A layer as the builder and the store speak of it.
-struct Layer {
-  Descriptor blob;
-  DiffId diff_id;
-  friend bool operator==(const Layer&, const Layer&) = default;
-};
 
 }  // namespace imgb

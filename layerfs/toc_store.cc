@@ -8,7 +8,7 @@
 
 namespace imgb {
 
-void keep_toc(Store& store, const DiffId& layer, const Toc& toc) {
+void keep_toc(Store& store, const LayerKey& layer, const Toc& toc) {
   Dir folder = store.folder("tocs");
   std::string name = layer.digest.hex();
   if (folder.find_stat(name) && find_toc(store, layer)) return;
@@ -18,7 +18,7 @@ void keep_toc(Store& store, const DiffId& layer, const Toc& toc) {
   });
 }
 
-std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer) {
+std::shared_ptr<const Toc> find_toc(Store& store, const LayerKey& layer) {
   Dir folder = store.folder("tocs");
   std::string name = layer.digest.hex();
   auto file = folder.find_file(name, O_RDONLY);
@@ -34,13 +34,13 @@ std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer) {
   }
 }
 
-std::vector<DiffId> list_tocs(Store& store) {
-  std::vector<DiffId> layers;
+std::vector<LayerKey> list_tocs(Store& store) {
+  std::vector<LayerKey> layers;
   for (const Dir::Entry& entry : store.folder("tocs").list())
     if (auto digest = Digest::find("sha256:" + entry.name)) layers.push_back({*digest});
   return layers;
 }
 
-void remove_toc(Store& store, const DiffId& layer) { store.folder("tocs").remove(layer.digest.hex()); }
+void remove_toc(Store& store, const LayerKey& layer) { store.folder("tocs").remove(layer.digest.hex()); }
 
 }  // namespace imgb

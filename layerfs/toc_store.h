@@ -8,13 +8,13 @@
 
 namespace imgb {
 
-/// Tables of contents in ROOT/tocs, by DiffId. Written whole under their own name, not synced: a torn one is found by
+/// Tables of contents in ROOT/tocs, by LayerKey. Written whole under their own name, not synced: a torn one is found by
 /// its checksum, removed and made again from the blob.
-void keep_toc(Store& store, const DiffId& layer, const Toc& toc);
-std::shared_ptr<const Toc> find_toc(Store& store, const DiffId& layer);  ///< nullptr: none, or it was torn.
+void keep_toc(Store& store, const LayerKey& layer, const Toc& toc);
+std::shared_ptr<const Toc> find_toc(Store& store, const LayerKey& layer);  ///< nullptr: none, or it was torn.
 
-/// DiffIds that have one.
-std::vector<DiffId> list_tocs(Store& store);
-void remove_toc(Store& store, const DiffId& layer);  ///< Made again from the blob when it is wanted.
+/// Layers that have one.
+std::vector<LayerKey> list_tocs(Store& store);
+void remove_toc(Store& store, const LayerKey& layer);  ///< Made again from the blob when it is wanted.
 
 }  // namespace imgb

@@ -4,17 +4,6 @@
 
 namespace imgb {
 
-ChainId chain(const std::optional<ChainId>& parent, const DiffId& top) {
-  if (!parent) return {top.digest};
-  return {Digest::of(parent->digest.str() + " " + top.digest.str())};
-}
-
-std::optional<ChainId> chain(const std::vector<DiffId>& layers) {
-  std::optional<ChainId> id;
-  for (const DiffId& layer : layers) id = chain(id, layer);
-  return id;
-}
-
 namespace {
 
 struct LayerType {

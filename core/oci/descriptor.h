@@ -16,13 +16,6 @@ struct DiffId {
   Digest digest;
   friend auto operator<=>(const DiffId&, const DiffId&) = default;
 };
-/// Digest of a stack of layers. Spec: OCI image-spec v1.1, config.md "Layer ChainID".
-struct ChainId {
-  Digest digest;
-  friend auto operator<=>(const ChainId&, const ChainId&) = default;
-};
-ChainId chain(const std::optional<ChainId>& parent, const DiffId& top);
-std::optional<ChainId> chain(const std::vector<DiffId>& layers);  ///< nullopt for no layers.
 
 namespace media_type {
 inline constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";

@@ -16,7 +16,7 @@ namespace imgb {
 ///
 ///   oci-layout index.json blobs/sha256/  the truth
 ///   ingest/        files being written
-///   tocs/          tables of contents of layers (layerfs/toc.h), by DiffId
+///   tocs/          tables of contents of layers (layerfs/toc.h), by LayerKey
 ///   snapshots/     unpacked layers (layerfs/snapshot_store.h)
 ///   cache.db       CacheDb
 ///   cache-mounts/  RUN --mount=type=cache

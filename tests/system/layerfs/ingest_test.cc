@@ -51,10 +51,10 @@ TEST_F(IngestTest, FindsInABlobWhatItsWriterWroteDown) {
   tree.device("/null", FileType::character_device, 0x103).file("/" + std::string(200, 'l') + "/f", "");
   for (Compression how : {Compression::none, Compression::gzip, Compression::zstd}) {
     Layer written = tree.write_layer(store, {.compression = how});
-    std::string kept = toc_bytes(*find_toc(store, written.diff_id));
-    store.folder("tocs").remove(written.diff_id.digest.hex());
+    std::string kept = toc_bytes(*find_toc(store, key_of(written)));
+    remove_toc(store, key_of(written));
     EXPECT_EQ(scan(written.blob).diff_id, written.diff_id);
-    auto found = find_toc(store, written.diff_id);
+    auto found = find_toc(store, key_of(written));
     std::vector<TocEntry> before, after;
     for (const TocEntry& e : toc_of_bytes(kept)) before.push_back(e);
     for (const TocEntry& e : *found) after.push_back(e);
@@ -66,10 +66,20 @@ TEST_F(IngestTest, FindsInABlobWhatItsWriterWroteDown) {
 TEST_F(IngestTest, ATableOfContentsIsMadeAgainWhenItIsMissingOrTorn) {
   Layer layer = TreeBuilder().file("/a", "1").write_layer(store);
   Dir tocs = store.folder("tocs");
-  tocs.replace_file(layer.diff_id.digest.hex(), "torn", 0600);
+  tocs.replace_file(key_of(layer).digest.hex(), "torn", 0600);
   EXPECT_EQ(toc_of(store, layer, {})->size(), 1u);
-  tocs.remove(layer.diff_id.digest.hex());
+  remove_toc(store, key_of(layer));
   EXPECT_EQ((*toc_of(store, layer, {}))[0].content, Digest::of("1"));
+}
+
+TEST_F(IngestTest, WhatWasSaidOfOneBlobIsNotBelievedOfAnother) {
+  Layer honest = TreeBuilder().file("/a", "1").write_layer(store, {.compression = Compression::gzip});
+  Toc lie = *find_toc(store, key_of(TreeBuilder().file("/a", "evil").write_layer(store)));
+  Layer liar{put("any"), honest.diff_id};
+  remove_toc(store, key_of(honest));
+  keep_toc(store, key_of(liar), lie);
+  EXPECT_EQ(scan(honest.blob, honest.diff_id), honest);
+  EXPECT_EQ((*toc_of(store, honest, {}))[0].content, Digest::of("1"));
 }
 
 TEST_F(IngestTest, AWrongDiffIdIsCorruptAndKeepsNothing) {

@@ -37,7 +37,7 @@ class SnapshotRace : public testing::Test {
   std::string ensure(SnapshotStore& in, const Layer& one) {
     return in.ensure(std::vector{one}, stream_from(store.blobs()), {}, {}).at(0);
   }
-  static ChainId chain_of(const Layer& one) { return chain(std::nullopt, one.diff_id); }
+  static StackKey stack_of(const Layer& one) { return stack_key({&one, 1}).value(); }
 
   TempDir folder;
   Store store = Store::open(folder.path() / "store");
@@ -81,7 +81,7 @@ TEST_F(SnapshotRace, WhoWaitsForTheVerySameSnapshotHearsAStop) {
   auto scratch = snapshots.make_scratch({});
   snapshots.folder().replace_file(scratch.upper() + "/f", "x", 0644);
   Layer made = snapshots.commit(scratch, {}, {}, {});
-  SnapshotLock held = SnapshotLock::take(snapshots.folder(), lock_place(chain_of(made)), {});
+  SnapshotLock held = SnapshotLock::take(snapshots.folder(), lock_place(stack_of(made)), {});
   std::stop_source stop;
   std::jthread later([&] {
     std::this_thread::sleep_for(50ms);  // mostly it waits by then; a stop that comes before must end it as well

@@ -48,11 +48,11 @@ TEST_F(SnapshotTest, AMarkOfAnotherBootDoesNotCountUntilItWasSettled) {
   EXPECT_TRUE(SnapshotStore(store).has(stack));
 }
 
-TEST_F(SnapshotTest, TwoChainsThatBeginAlikeGetDifferentNames) {
+TEST_F(SnapshotTest, TwoStacksThatBeginAlikeGetDifferentNames) {
   std::vector<Layer> stack{layer(TreeBuilder().file("/a", "x"))};
   std::string name = ensure(stack)[0];
   std::string boot = snapshots.folder().read_file(name + ".ok", 1000).substr(71);
-  snapshots.folder().replace_file(name + ".ok", Digest::of("other chain").str() + boot, 0600);
+  snapshots.folder().replace_file(name + ".ok", Digest::of("other stack").str() + boot, 0600);
   SnapshotStore again(store);
   std::string second = again.ensure(stack, stream_from(store.blobs()), {}, {})[0];
   EXPECT_EQ(second.size(), 9u);

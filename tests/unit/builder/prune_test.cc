@@ -21,58 +21,61 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-DiffId diff(const char* text) { return {Digest::of(text)}; }
 CachedStep step(const char* text) {
-  return {text, {{.media_type = "x", .digest = Digest::of(text), .size_bytes = 1}, diff(text)}, 0};
+  Digest digest = Digest::of(text);
+  return {text, {{.media_type = "x", .digest = digest, .size_bytes = 1}, {digest}}, 0};
 }
+LayerKey layer(const char* text) { return key_of(step(text).layer); }
 
 TEST(Needs, StacksOfStepsAreFoundUponEachOther) {
-  ChainId base = chain(std::nullopt, diff("base")), one = chain(base, diff("one")), two = chain(one, diff("two"));
-  ChainId gone = chain(base, diff("gone")), upon_gone = chain(gone, diff("two"));
+  StackKey base = stack_key(std::nullopt, layer("base")), one = stack_key(base, layer("one")),
+           two = stack_key(one, layer("two"));
+  StackKey gone = stack_key(base, layer("gone")), upon_gone = stack_key(gone, layer("two"));
   Needs needs;
-  needs.chains = {base};
+  needs.stacks = {base};
   needs.add_step(step("two"));
   needs.add_step(step("one"));
   needs.add_stacks_of_steps({base, one, two, gone, upon_gone});
-  EXPECT_THAT(needs.chains, UnorderedElementsAre(base, one, two));
+  EXPECT_THAT(needs.stacks, UnorderedElementsAre(base, one, two));
 }
 
 TEST(Needs, AStepMadeUponOneStackIsLookedForThereAlone) {
-  ChainId base = chain(std::nullopt, diff("base")), other = chain(std::nullopt, diff("other"));
-  ChainId one = chain(base, diff("one")), two = chain(one, diff("two")), wrong = chain(other, diff("one"));
+  StackKey base = stack_key(std::nullopt, layer("base")), other = stack_key(std::nullopt, layer("other"));
+  StackKey one = stack_key(base, layer("one")), two = stack_key(one, layer("two")),
+           wrong = stack_key(other, layer("one"));
   CachedStep first = step("one"), second = step("two"), linked = step("linked");
   first.upon = {false, base};
   second.upon = {false, one};
-  ChainId upon_two = chain(two, diff("linked")), upon_other = chain(other, diff("linked"));
+  StackKey upon_two = stack_key(two, layer("linked")), upon_other = stack_key(other, layer("linked"));
   Needs needs;
-  needs.chains = {base, other};
+  needs.stacks = {base, other};
   for (const CachedStep& made : {linked, second, first}) needs.add_step(made);
   needs.add_stacks_of_steps({base, other, one, two, wrong, upon_two, upon_other});
-  EXPECT_THAT(needs.chains, UnorderedElementsAre(base, other, one, two, upon_two, upon_other));
+  EXPECT_THAT(needs.stacks, UnorderedElementsAre(base, other, one, two, upon_two, upon_other));
 }
 
 TEST(Needs, ManyStepsAndStacksTakeNoTime) {
   Needs needs;
-  std::set<ChainId> unpacked;
-  std::optional<ChainId> top;
+  std::set<StackKey> unpacked;
+  std::optional<StackKey> top;
   for (int i = 0; i < 5000; ++i) {
     CachedStep made = step(fmt::format("{}", i).c_str());
     made.upon = {false, top};
-    top = chain(top, made.layer.diff_id);
+    top = stack_key(top, key_of(made.layer));
     unpacked.insert(*top);
     needs.add_step(made);
   }
   auto begin = std::chrono::steady_clock::now();
   needs.add_stacks_of_steps(unpacked);
-  EXPECT_EQ(needs.chains, unpacked);
+  EXPECT_EQ(needs.stacks, unpacked);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)) << "25 million digests take longer";
 }
 
 TEST(Needs, AStepUponNothingIsAStackToo) {
   Needs needs;
   needs.add_step(step("alone"));
-  needs.add_stacks_of_steps({chain(std::nullopt, diff("alone"))});
-  EXPECT_EQ(needs.chains.size(), 1u);
+  needs.add_stacks_of_steps({stack_key(std::nullopt, layer("alone"))});
+  EXPECT_EQ(needs.stacks.size(), 1u);
 }
 
 TEST(CacheMounts, OnlyIdleOnesAreListedAndRemoved) {

@@ -40,7 +40,7 @@ TEST_F(LayerWriterTest, BlobDigestSizeAndDiffIdAreThoseOfTheBytes) {
 
 TEST_F(LayerWriterTest, TheTableOfContentsIsKeptAndPointsAtTheBytes) {
   Layer layer = sample().write_layer(store);
-  auto toc = find_toc(store, layer.diff_id);
+  auto toc = find_toc(store, key_of(layer));
   ASSERT_TRUE(toc);
   check(*toc);
   std::string tar = tar_of(layer);
@@ -70,7 +70,7 @@ TEST_F(LayerWriterTest, TimesAreWholeSecondsBetween1970AndTheGivenLimit) {
       .file("/mid", "")
       .mtime(3 * kSecond + 9);
   Layer layer = tree.write_layer(store, {.max_mtime = 100 * kSecond});
-  auto toc = find_toc(store, layer.diff_id);
+  auto toc = find_toc(store, key_of(layer));
   EXPECT_EQ((*toc)[0].meta.mtime, 0);
   EXPECT_EQ((*toc)[1].meta.mtime, 100 * kSecond);
   EXPECT_EQ((*toc)[2].meta.mtime, 3 * kSecond);
@@ -101,7 +101,7 @@ TEST_F(LayerWriterTest, AVouchedDigestIsTakenAndTheLayerIsThatOfHashedFiles) {
   };
   Layer hashed = write(LayerWriter::Claim::checked);
   EXPECT_EQ(write(LayerWriter::Claim::vouched), hashed);
-  auto toc = find_toc(store, hashed.diff_id);
+  auto toc = find_toc(store, key_of(hashed));
   EXPECT_EQ((*toc)[0].content, Digest::of("abc"));
 }
 

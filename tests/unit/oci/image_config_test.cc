@@ -46,12 +46,5 @@ TEST(ImageConfig, WrongTypesAreCorrupt) {
   }
 }
 
-TEST(ChainId, FollowsTheSpecificationsRecurrence) {
-  DiffId a{Digest::of("a")}, b{Digest::of("b")};
-  EXPECT_EQ(chain({a})->digest, a.digest);
-  EXPECT_EQ(chain({a, b})->digest, Digest::of(a.digest.str() + " " + b.digest.str()));
-  EXPECT_FALSE(chain(std::vector<DiffId>{}));
-}
-
 }  // namespace
 }  // namespace imgb
