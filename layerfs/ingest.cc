@@ -19,7 +19,7 @@ StreamBlob stream_from(const BlobStore& blobs) {
 
 Layer scan_layer(Store& store, const Descriptor& blob, const std::optional<DiffId>& want, const StreamBlob& stream,
                  const IngestLimits& limits, std::stop_token stop) {
-  if (want && store.blobs().find_size(blob.digest) && find_toc(store, key_of({blob, *want}))) return {blob, *want};
+  if (want && store.blobs().find_size(blob.digest) && has_toc(store, key_of({blob, *want}))) return {blob, *want};
   Ingested found = run_ingest(blob, want, stream, limits, nullptr, std::move(stop));
   Layer layer{blob, found.diff_id};
   keep_toc(store, key_of(layer), found.toc);

@@ -18,23 +18,23 @@ Toc::Toc(const std::vector<TocEntry>& entries) {
   *this = builder.finish();
 }
 
-Toc::Toc(Table&& table) : table_(std::make_shared<const Table>(std::move(table))), count_(table_->records.size()) {}
+Toc::Toc(Table&& table) : table_(std::make_shared<const Table>(std::move(table))), count_(table_->records().size()) {}
 
-TocEntry Toc::operator[](std::size_t index) const { return decode(table_->records[index], table_->pool); }
+TocEntry Toc::operator[](std::size_t index) const { return decode(table_->records()[index], table_->pool()); }
 
 std::string_view Toc::path(std::size_t index, std::size_t skipped) const {
-  TocRecord::Slice slice = table_->records[index].path;
-  std::string_view pool = table_->pool;
+  TocRecord::Slice slice = table_->records()[index].path;
+  std::string_view pool = table_->pool();
   if (std::uint64_t{slice.offset} + slice.length > pool.size())
     throw_error(ErrorKind::corrupt, "table of contents: a path outside the pool");
   if (skipped > slice.length) throw_error(ErrorKind::corrupt, "table of contents: a path out of order");
   return pool.substr(slice.offset + skipped, slice.length - skipped);
 }
 
-TocEntry::Kind Toc::kind(std::size_t index) const { return static_cast<TocEntry::Kind>(table_->records[index].kind); }
+TocEntry::Kind Toc::kind(std::size_t index) const { return static_cast<TocEntry::Kind>(table_->records()[index].kind); }
 
 bool Toc::is_folder(std::size_t index) const {
-  const TocRecord& record = table_->records[index];
+  const TocRecord& record = table_->records()[index];
   return record.kind == static_cast<int>(TocEntry::Kind::file) && record.type == static_cast<int>(FileType::directory);
 }
 
@@ -63,9 +63,9 @@ std::optional<std::size_t> Toc::find(std::string_view wanted, TocEntry::Kind wan
 
 void write_toc(const Toc& toc, Sink& into) {
   const Toc::Table& table = *toc.table_;
-  std::span<const std::byte> records = std::as_bytes(std::span(table.records)), pool = as_bytes(table.pool);
+  std::span<const std::byte> records = std::as_bytes(table.records()), pool = as_bytes(table.pool());
   TocHeader header;
-  header.count = static_cast<std::uint32_t>(table.records.size());
+  header.count = static_cast<std::uint32_t>(table.records().size());
   header.count_of_kind = table.count_of_kind;
   header.pool_bytes = pool.size();
   header.checksum = join_crc32(crc32(records), crc32(pool), pool.size());
@@ -74,31 +74,51 @@ void write_toc(const Toc& toc, Sink& into) {
   if (!pool.empty()) into.write(pool);
 }
 
-Toc read_toc(Source& from, std::uint64_t size_bytes) {
-  auto refuse = [](std::string_view why) { throw_error(ErrorKind::corrupt, "table of contents: {}", why); };
-  auto fill = [&](std::span<std::byte> into) {
-    while (!into.empty()) {
-      std::size_t got = from.read(into);
-      if (got == 0) refuse("too short");
-      into = into.subspan(got);
-    }
-  };
+namespace {
+
+[[noreturn]] void refuse(std::string_view why) { throw_error(ErrorKind::corrupt, "table of contents: {}", why); }
+
+void fill(Source& from, std::span<std::byte> into) {
+  while (!into.empty()) {
+    std::size_t got = from.read(into);
+    if (got == 0) refuse("too short");
+    into = into.subspan(got);
+  }
+}
+
+TocHeader read_header(Source& from, std::uint64_t size_bytes) {
   TocHeader header;
   if (size_bytes < sizeof header) refuse("too short");
-  fill(std::as_writable_bytes(std::span(&header, 1)));
+  fill(from, std::as_writable_bytes(std::span(&header, 1)));
   if (header.magic != kTocMagic) refuse("not a table of contents of this version");
   std::uint64_t records_bytes = std::uint64_t{header.count} * sizeof(TocRecord);
   if (size_bytes - sizeof header < records_bytes || size_bytes - sizeof header - records_bytes != header.pool_bytes)
     refuse("wrong length");
+  return header;
+}
+
+}  // namespace
+
+bool has_length_of_toc(Source& from, std::uint64_t size_bytes) {
+  try {
+    read_header(from, size_bytes);
+    return true;
+  } catch (const Error& e) {
+    if (e.kind() != ErrorKind::corrupt) throw;
+    return false;
+  }
+}
+
+Toc read_toc(Source& from, std::uint64_t size_bytes) {
+  TocHeader header = read_header(from, size_bytes);
   Toc::Table table;
   table.count_of_kind = header.count_of_kind;
-  table.records.resize(header.count);
-  fill(std::as_writable_bytes(std::span(table.records)));
-  table.pool.resize(header.pool_bytes);
-  fill(std::as_writable_bytes(std::span(table.pool)));
-  std::uint32_t checksum =
-      join_crc32(crc32(std::as_bytes(std::span(table.records))), crc32(as_bytes(table.pool)), table.pool.size());
-  if (checksum != header.checksum) refuse("wrong checksum");
+  table.read = std::make_unique_for_overwrite<std::byte[]>(size_bytes - sizeof header);
+  table.read_count = header.count;
+  table.read_pool_bytes = header.pool_bytes;
+  std::span<std::byte> rest(table.read.get(), size_bytes - sizeof header);
+  fill(from, rest);
+  if (crc32(rest) != header.checksum) refuse("wrong checksum");
   return Toc(std::move(table));
 }
 

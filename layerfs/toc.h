@@ -103,6 +103,8 @@ void write_toc(const Toc& toc, Sink& into);
 /// Reads what is `size_bytes` long in all. Checks length and checksum, so that a torn file is found out; records are
 /// checked when they are read. Error(corrupt).
 Toc read_toc(Source& from, std::uint64_t size_bytes);
+/// By its header alone: the bytes may be torn.
+bool has_length_of_toc(Source& from, std::uint64_t size_bytes);
 /// Checks every record and their order: for bytes that came from a confined child. Error(corrupt).
 void check(const Toc& toc);
 

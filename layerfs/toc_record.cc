@@ -163,8 +163,8 @@ Toc TocBuilder::finish(std::vector<std::uint32_t> keep) {
   arrange(std::move(keep));
   Toc::Table table;
   for (const TocRecord& record : records_) ++table.count_of_kind.at(record.kind);
-  table.records = std::move(records_);
-  table.pool = std::move(pool_);
+  table.made_records = std::move(records_);
+  table.made_pool = std::move(pool_);
   return Toc(std::move(table));
 }
 

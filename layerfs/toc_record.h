@@ -1,7 +1,10 @@
 #pragma once
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,11 +44,22 @@ struct TocRecord {
 };
 static_assert(sizeof(TocRecord) == 104);
 
-/// A table as it is held.
+/// A table as it is held: made here, or as it was read.
 struct Toc::Table {
   std::array<std::uint32_t, 4> count_of_kind{};
-  std::vector<TocRecord> records;
-  std::string pool;
+  std::vector<TocRecord> made_records;
+  std::string made_pool;
+  std::unique_ptr<std::byte[]> read;  ///< `read_count` records, then the pool; not filled with zeros before.
+  std::size_t read_count = 0, read_pool_bytes = 0;
+
+  std::span<const TocRecord> records() const {
+    if (!read) return made_records;
+    return {reinterpret_cast<const TocRecord*>(read.get()), read_count};
+  }
+  std::string_view pool() const {
+    if (!read) return made_pool;
+    return {reinterpret_cast<const char*>(read.get() + read_count * sizeof(TocRecord)), read_pool_bytes};
+  }
 };
 
 /// Collects entries in the compact form: some 100 bytes and the path each.

@@ -34,6 +34,15 @@ std::shared_ptr<const Toc> find_toc(Store& store, const LayerKey& layer) {
   }
 }
 
+bool has_toc(Store& store, const LayerKey& layer) {
+  std::string name = layer.digest.hex();
+  auto file = store.folder("tocs").find_file(name, O_RDONLY);
+  if (!file) return false;
+  std::uint64_t size_bytes = stat_of(*file, name).size_bytes;
+  FdSource source(*std::move(file), name);
+  return has_length_of_toc(source, size_bytes);
+}
+
 std::vector<LayerKey> list_tocs(Store& store) {
   std::vector<LayerKey> layers;
   for (const Dir::Entry& entry : store.folder("tocs").list())

@@ -12,6 +12,8 @@ namespace imgb {
 /// its checksum, removed and made again from the blob.
 void keep_toc(Store& store, const LayerKey& layer, const Toc& toc);
 std::shared_ptr<const Toc> find_toc(Store& store, const LayerKey& layer);  ///< nullptr: none, or it was torn.
+/// There is one, as long as it should be. Who reads it finds out whether it is torn.
+bool has_toc(Store& store, const LayerKey& layer);
 
 /// Layers that have one.
 std::vector<LayerKey> list_tocs(Store& store);
