@@ -15,7 +15,9 @@ target_compile_options(imgb_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow 
 target_link_libraries(imgb_options INTERFACE fmt::fmt Threads::Threads)
 target_link_options(imgb_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
 if(IMGB_SANITIZE)
-  target_compile_options(imgb_options INTERFACE -fsanitize=${IMGB_SANITIZE})
+  # Undefined behaviour ends a program as every other finding does, and so does a wrong use of the standard library.
+  target_compile_options(imgb_options INTERFACE -fsanitize=${IMGB_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_definitions(imgb_options INTERFACE _GLIBCXX_ASSERTIONS)
   target_link_options(imgb_options INTERFACE -fsanitize=${IMGB_SANITIZE})
 endif()
 
