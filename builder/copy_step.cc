@@ -19,7 +19,7 @@ constexpr std::uint64_t kOnePassBytes = 4ULL << 20;
 /// Has the writer fill the step's snapshot too, when someone will need it.
 std::optional<SnapshotStore::Scratch> unpack_beside(const BuildStep& step, const FileSystem& below, LayerWriter& writer,
                                                     SnapshotStore& snapshots) {
-  if (!step.unpacks) return std::nullopt;
+  if (!step.unpacks || snapshots.form() == SnapshotForm::trees) return std::nullopt;
   auto scratch = snapshots.make_scratch(below.layers);
   writer.also_unpack(scratch.open_upper());
   return scratch;

@@ -114,11 +114,15 @@ class RunRun {
 
   Layer execute() {
     services_.tools.runner.warm_up(make_world_spec());
-    auto lower = services_.unpack(below_, activity_, stop_);
     SnapshotStore& snapshots = services_.tools.snapshots;
-    auto scratch = snapshots.make_scratch(below_.layers);
+    auto find_user = [&] { return resolve_run_user(run_.user, below_, services_, activity_, stop_); };
+    // A tree is not there for others when it is ours; layers are there when a root was made of them.
+    std::optional<UserIds> user;
+    if (snapshots.form() == SnapshotForm::trees) user = find_user();
+    auto [scratch, lower] = services_.make_root(below_, activity_, stop_);
+    if (!user) user = find_user();
     OpenMounts mounts = open_mounts(run_, inputs_, services_, activity_, stop_);
-    StepSpec spec = make_spec(mounts, std::move(lower), scratch);
+    StepSpec spec = make_spec(mounts, root_fs(snapshots.folder(), scratch, std::move(lower)), *std::move(user));
     LogSink log(activity_);
     StepResult result = services_.tools.runner.run(spec, log, stop_);
     if (!result.status.ok()) {
@@ -150,12 +154,10 @@ class RunRun {
     return services_.request.platform ? services_.request.platform->str() : Platform::host().str();
   }
 
-  StepSpec make_spec(OpenMounts& mounts, std::vector<std::string> lower, const SnapshotStore::Scratch& scratch) {
+  StepSpec make_spec(OpenMounts& mounts, RootFs root, UserIds user) {
     StepSpec spec = make_world_spec();
-    std::reverse(lower.begin(), lower.end());  // top first
-    lower.push_back(services_.tools.snapshots.mount_points());
-    spec.root = {&services_.tools.snapshots.folder(), std::move(lower), scratch.upper(), scratch.work()};
-    spec.user = resolve_run_user(run_.user, below_, services_, activity_, stop_);
+    spec.root = std::move(root);
+    spec.user = std::move(user);
     if (std::vector<std::uint32_t>& groups = spec.user.groups; !std::ranges::binary_search(groups, spec.user.gid)) {
       groups.insert(std::ranges::upper_bound(groups, spec.user.gid), spec.user.gid);  // as container runtimes do
     }

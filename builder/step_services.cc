@@ -92,6 +92,14 @@ std::vector<std::string> StepServices::unpack(const FileSystem& files, Activity&
   return tools.snapshots.ensure(files.layers, stream_from(tools.store.blobs()), request.limits_of_ingest, stop);
 }
 
+SnapshotStore::Root StepServices::make_root(const FileSystem& files, Activity& activity, const std::stop_token& stop) {
+  // A tree that is there may be taken by another one at any moment: then the layers are needed after all.
+  bool trees = tools.snapshots.form() == SnapshotForm::trees;
+  if (trees || !tools.snapshots.has(files.layers)) fetch_base(files, LayerNeed::unpacked, activity, stop);
+  return tools.snapshots.make_root(files.layers, stream_from(tools.store.blobs()), request.limits_of_ingest,
+                                   SnapshotStore::Use::layer, stop);
+}
+
 std::optional<std::string> StepServices::find_text(const FileSystem& files, const RootedPath& path, Activity& activity,
                                                    const std::stop_token& stop) {
   TreeView tree = view(files, activity, stop);
@@ -100,10 +108,7 @@ std::optional<std::string> StepServices::find_text(const FileSystem& files, cons
   if (node->meta.size_bytes > kMaxAccountFileBytes) {
     throw_error(ErrorKind::input, "{} of the image is too long ({} bytes)", path.str(), node->meta.size_bytes);
   }
-  if (tools.snapshots.has(files.layers)) {
-    auto folders = unpack(files, activity, stop);
-    return tools.snapshots.folder().read_file(folders.at(node->layer) + node->path.str(), kMaxAccountFileBytes);
-  }
+  if (auto text = tools.snapshots.find_unpacked(files.layers, *node, kMaxAccountFileBytes, stop)) return text;
   return read_from_layer(tools.store, files.layers.at(node->data_layer), *node, kMaxAccountFileBytes);
 }
 

@@ -70,6 +70,8 @@ class StepServices {
   TreeView view(const FileSystem& files, Activity& activity, const std::stop_token& stop);
   /// Folder names of the unpacked stack.
   std::vector<std::string> unpack(const FileSystem& files, Activity& activity, const std::stop_token& stop);
+  /// The root file system of one step.
+  SnapshotStore::Root make_root(const FileSystem& files, Activity& activity, const std::stop_token& stop);
   /// A regular file's text, symlinks resolved inside; nullopt when there is none or it is no regular file. Error(input)
   /// when it is longer than 4 MiB (V24).
   std::optional<std::string> find_text(const FileSystem& files, const RootedPath& path, Activity& activity,

@@ -28,14 +28,13 @@ PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, co
                                      std::stop_token stop)
     : snapshots_(store) {
   std::vector<Layer> layers = layers_of(read_local_image(store.blobs(), request.image.value(), Platform::host()));
-  spec_.root.snapshots = &snapshots_.folder();
-  spec_.root.lower = snapshots_.ensure(layers, stream_from(store.blobs()), {}, stop);
-  SnapshotTree image(snapshots_.folder(), spec_.root.lower);
-  std::reverse(spec_.root.lower.begin(), spec_.root.lower.end());  // RootFs wants the top first.
-  spec_.root.lower.push_back(snapshots_.mount_points());
-  scratch_.emplace(snapshots_.make_scratch(layers));
-  spec_.root.upper = scratch_->upper();
-  spec_.root.work = scratch_->work();
+  auto root = snapshots_.make_root(layers, stream_from(store.blobs()), {}, SnapshotStore::Use::container, stop);
+  scratch_.emplace(std::move(root.scratch));
+  spec_.root = root_fs(snapshots_.folder(), *scratch_, std::move(root.lower));
+  // What a new volume begins with: the image's layers, without the mount points under them.
+  std::vector<std::string> folders = {spec_.root.tree};
+  if (!scratch_->is_tree()) folders = {spec_.root.lower.rbegin() + 1, spec_.root.lower.rend()};
+  SnapshotTree image(snapshots_.folder(), std::move(folders));
   bool needs_home = !has_variable(request.env, "HOME");
   spec_.user = find_user(request.user, needs_home, [&](const std::string& path, std::uint64_t max_bytes) {
     return snapshots_.find_content(layers, RootedPath::clean(path), max_bytes, stop);

@@ -139,7 +139,7 @@ void ImageSource::fetch_contents(const BaseImage& image, LayerNeed need, Activit
 
 void ImageSource::make_contents(const BaseImage& image, LayerNeed need, const StreamBlob& stream,
                                 const std::stop_token& stop) {
-  if (need == LayerNeed::unpacked) snapshots_.ensure(image.layers, stream, {}, stop);
+  if (need == LayerNeed::unpacked) snapshots_.prepare(image.layers, stream, {}, stop);
   TaskGroup group(kTransfersAtOnce, stop);
   for (const Layer& layer : image.layers)
     group.add([&] { scan_layer(store_, layer.blob, layer.diff_id, stream, {}, group.stop()); });

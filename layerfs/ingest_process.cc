@@ -98,7 +98,7 @@ struct Running {
   FeedSink feed;
 };
 
-Running start_child(Compression compression, const IngestLimits& limits, const Fd& result, const Dir* unpack_into,
+Running start_child(Compression compression, const IngestLimits& limits, const Fd& result, const Unpacking* unpack,
                     const StopEvent& stopped) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) throw_errno("socketpair");
@@ -113,9 +113,9 @@ Running start_child(Compression compression, const IngestLimits& limits, const F
                 std::to_string(limits.max_entries),
                 std::to_string(limits.disk_reserve_bytes)};
   spawn.fds = {{kIngestInputFd, theirs.get()}, {kIngestResultFd, result.get()}};
-  if (unpack_into) {
-    spawn.argv.emplace_back("unpack");
-    spawn.fds[kIngestFolderFd] = unpack_into->fd().get();
+  if (unpack) {
+    spawn.argv.emplace_back(unpack->whiteouts ? kUnpackForOverlay : kUnpackForTree);
+    spawn.fds[kIngestFolderFd] = unpack->folder.fd().get();
   }
   return {Child::start(spawn), FeedSink(std::move(ours), stopped)};
 }
@@ -136,13 +136,13 @@ Ingested parse_result(const Fd& result, const ExitStatus& status) {
 }
 
 Ingested ingest(const Descriptor& blob, const std::optional<DiffId>& want, const StreamBlob& stream,
-                const IngestLimits& limits, const Dir* unpack_into, const std::stop_token& stop) {
+                const IngestLimits& limits, const Unpacking* unpack, const std::stop_token& stop) {
   Fd result = make_memfd("imgb-layer");
   StopEvent stopped(stop);
   std::optional<Running> running;  // whatever is thrown: killed on the way out
   // The media type is the sender's word; the first bytes are what there is.
   SniffingFeed feed([&](Compression compression) -> Sink& {
-    running.emplace(start_child(compression, limits, result, unpack_into, stopped));
+    running.emplace(start_child(compression, limits, result, unpack, stopped));
     return running->feed;
   });
   try {
@@ -162,9 +162,9 @@ Ingested ingest(const Descriptor& blob, const std::optional<DiffId>& want, const
 }  // namespace
 
 Ingested run_ingest(const Descriptor& blob, const std::optional<DiffId>& want, const StreamBlob& stream,
-                    const IngestLimits& limits, const Dir* unpack_into, std::stop_token stop) {
+                    const IngestLimits& limits, const Unpacking* unpack, std::stop_token stop) {
   return in_context([&] { return "layer " + blob.digest.str(); },
-                    [&] { return ingest(blob, want, stream, limits, unpack_into, stop); });
+                    [&] { return ingest(blob, want, stream, limits, unpack, stop); });
 }
 
 }  // namespace imgb

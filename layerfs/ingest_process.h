@@ -12,9 +12,15 @@ struct Ingested {
   Toc toc;  ///< Checked.
 };
 
-/// Feeds one layer through a confined child (layerfs/ingest_child.h), which also unpacks it when `unpack_into` is
+/// Where a layer is unpacked.
+struct Unpacking {
+  const Dir& folder;
+  bool whiteouts = true;  ///< False: what the layer removes, or hides, is in its table of contents alone.
+};
+
+/// Feeds one layer through a confined child (layerfs/ingest_child.h), which also unpacks it when `unpack` is
 /// given. Keeps nothing. Errors: as scan_layer; a DiffId that differs from `want` is Error(corrupt).
 Ingested run_ingest(const Descriptor& blob, const std::optional<DiffId>& want, const StreamBlob& stream,
-                    const IngestLimits& limits, const Dir* unpack_into, std::stop_token stop);
+                    const IngestLimits& limits, const Unpacking* unpack, std::stop_token stop);
 
 }  // namespace imgb

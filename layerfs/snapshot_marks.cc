@@ -17,8 +17,17 @@ std::string this_boot() {
 
 }  // namespace
 
-SnapshotMarks::SnapshotMarks(Dir folder, Lease& lease)
-    : folder_(std::move(folder)), lease_(lease), boot_id_(this_boot()) {}
+SnapshotMarks::SnapshotMarks(Dir folder, Lease& lease, SnapshotForm form)
+    : folder_(std::move(folder)), lease_(lease), form_(form), boot_id_(this_boot()) {}
+
+std::string SnapshotMarks::name_for(const StackKey& stack, std::size_t length) const {
+  std::string name = snapshot_name(stack, length);
+  return form_ == SnapshotForm::trees ? std::string(kTreePrefix) + name : name;
+}
+
+void SnapshotMarks::remember(const StackKey& stack, const std::string& name) const {
+  if (form_ == SnapshotForm::layers) known_.with([&](auto& names) { names.emplace(stack.digest, name); });
+}
 
 std::optional<SnapshotMarks::Found> SnapshotMarks::find_mark(std::string_view snapshot) const {
   std::string name = mark_name(snapshot);
@@ -41,12 +50,12 @@ std::optional<std::string> SnapshotMarks::find(const StackKey& stack) const {
   });
   if (known) return known;
   for (std::size_t length : kSnapshotNameLengths) {
-    std::string name = snapshot_name(stack, length);
+    std::string name = name_for(stack, length);
     auto mark = lease_.hold(lease_name(name), [&] { return read_mark(name); });
     if (!mark) return std::nullopt;
     if (mark->stack != stack) continue;
     if (!mark->holds(boot_id_)) return std::nullopt;
-    known_.with([&](auto& names) { names.emplace(stack.digest, name); });
+    remember(stack, name);
     return name;
   }
   return std::nullopt;
@@ -63,7 +72,7 @@ void SnapshotMarks::write_mark(const Dir& aside, std::string_view snapshot, cons
 std::string SnapshotMarks::publish(const StackKey& stack, const Dir& from, std::string_view from_name) {
   if (auto there = find(stack)) return *there;
   for (std::size_t length : kSnapshotNameLengths) {
-    std::string name = snapshot_name(stack, length);
+    std::string name = name_for(stack, length);
     auto mark = read_mark(name);
     if (mark && mark->stack != stack && mark->holds(boot_id_)) continue;
     folder_.remove(mark_name(name));
@@ -72,7 +81,7 @@ std::string SnapshotMarks::publish(const StackKey& stack, const Dir& from, std::
     from.rename(from_name, folder_, name, Dir::Rename::no_replace);
     write_mark(from, name, {stack, boot_id_});
     made_any_ = true;
-    known_.with([&](auto& names) { names.emplace(stack.digest, name); });
+    remember(stack, name);
     return name;
   }
   throw_error(ErrorKind::internal, "no free name for snapshot {}", stack.digest.str());

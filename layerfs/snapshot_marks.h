@@ -12,11 +12,11 @@
 
 namespace imgb {
 
-/// Which snapshot folders are whole: the ready marks on disk, remembered once seen (a snapshot that was found stays).
-/// Threads: all functions may be called at once.
+/// Which snapshot folders, or trees, are whole: the ready marks on disk. Those of layers are remembered once seen (a
+/// snapshot that was found stays; a tree may be taken by who changes it). Threads: all functions may be called at once.
 class SnapshotMarks {
  public:
-  SnapshotMarks(Dir folder, Lease& lease);  ///< Borrows the lease: what it has found stays.
+  SnapshotMarks(Dir folder, Lease& lease, SnapshotForm form);  ///< Borrows the lease: what it has found stays.
 
   std::optional<std::string> find(const StackKey& stack) const;  ///< The folder's name.
   /// Moves `from`/`name` into place as the snapshot of `stack`, over remains of a broken one, and marks it.
@@ -39,11 +39,14 @@ class SnapshotMarks {
     FileTime ctime = 0;
   };
   std::optional<Found> find_mark(std::string_view snapshot) const;
+  std::string name_for(const StackKey& stack, std::size_t length) const;
+  void remember(const StackKey& stack, const std::string& name) const;
   std::optional<ReadyMark> read_mark(std::string_view snapshot) const;
   void write_mark(const Dir& aside, std::string_view snapshot, const ReadyMark& mark) const;
 
   Dir folder_;
   Lease& lease_;
+  const SnapshotForm form_;
   std::string boot_id_;
   std::atomic<bool> made_any_ = false;
   mutable Guarded<std::map<Digest, std::string>> known_;

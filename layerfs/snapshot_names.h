@@ -14,6 +14,8 @@ namespace imgb {
 ///   mfzwi4/        a snapshot: base32 of the first bits of its StackKey, so short that 500 fit in one page of mount
 ///                  options
 ///   mfzwi4.ok      its ready mark: what it holds, and whether it survives a reboot
+///   t-mfzwi4/      a whole tree, and t-mfzwi4.ok its mark: the file system that a stack shows, for hosts without
+///                  overlayfs. A step takes it away and changes it; who only reads it holds a shared flock on it
 ///   s-1f0c.../     scratch of a running process, locked by it: u/ the upper and w/ the work folder
 ///   locks          empty; who makes a snapshot holds the byte of it that its shortest name stands for
 ///   (snapshot_lock.h) mount-points/  empty, but for what every step mounts something over
@@ -21,6 +23,7 @@ namespace imgb {
 /// When two StackKeys begin alike, the second takes a longer name.
 inline constexpr std::array<std::size_t, 4> kSnapshotNameLengths{6, 9, 13, 26};
 std::string snapshot_name(const StackKey& stack, std::size_t length);
+inline constexpr std::string_view kTreePrefix = "t-";  ///< Before the same names.
 std::string mark_name(std::string_view snapshot);
 /// As many bits of the StackKey as its shortest name has: one for all StackKeys that may want one name.
 std::uint64_t lock_place(const StackKey& stack);

@@ -83,6 +83,7 @@ SnapshotStore::Scratch::~Scratch() = default;
 const std::string& SnapshotStore::Scratch::upper() const { return state_->upper; }
 const std::string& SnapshotStore::Scratch::work() const { return state_->work; }
 const std::string& SnapshotStore::Scratch::name() const { return state_->name; }
+bool SnapshotStore::Scratch::is_tree() const { return state_->is_tree; }
 
 Dir SnapshotStore::Scratch::open_upper() {
   state_->needs_seal = true;

@@ -1,10 +1,12 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "layerfs/background_remover.h"
 #include "layerfs/snapshot_store.h"
+#include "layerfs/tree_changes.h"
 
 namespace imgb {
 
@@ -21,6 +23,8 @@ struct SnapshotStore::Scratch::State {
   Dir dir;  ///< Its descriptor holds the lock.
   std::string upper, work;
   bool needs_seal = false;
+  bool is_tree = false;            ///< The upper folder is all there is: a whole tree.
+  std::optional<TreeIndex> index;  ///< Of the tree before the step.
 };
 
 /// Has what dead processes left removed. Those of the living are locked.

@@ -17,6 +17,15 @@
 
 namespace imgb {
 
+/// What is unpacked, and how a step's root file system comes of it.
+enum class SnapshotForm {
+  layers,  ///< Each layer in a folder of its own, for overlayfs.
+  /// Where overlayfs is not to be had. A step gets the whole tree of its stack in one folder and changes it; what it
+  /// changed is found by comparing. Trees are taken on from step to step; they are copied only where copies share their
+  /// bytes, or where somebody reads one.
+  trees,
+};
+
 /// Unpacked layers, each in its own folder in the form of an overlayfs upper folder (whiteouts are character devices
 /// 0:0, opaque folders carry user.overlay.opaque), owners canonical. A stack's folders are named by StackKey, because
 /// folders that a layer names only as parents take mode and owner from below; short, so that many fit in one page of
@@ -24,15 +33,22 @@ namespace imgb {
 /// for all. Threads and processes may all use it at once; two wanting one layer unpack it once.
 class SnapshotStore {
  public:
-  explicit SnapshotStore(Store& store);  ///< Borrowed.
+  /// Borrows the store. `form` is asked when it first matters, once: what the sandbox can mount decides (layers unless
+  /// said otherwise).
+  explicit SnapshotStore(Store& store, std::function<SnapshotForm()> form = {});
   ~SnapshotStore();
 
+  SnapshotForm form();
   /// Names of the folders (below `folder()`), bottom first, for the stack; unpacks in parallel, each in a confined
   /// child, what is not there. Folders that were given stay as long as the store is open (core/store/lease.h).
-  /// Errors: as scan_layer.
+  /// Trees: the same name for each layer, of the whole tree, to be read only. Errors: as scan_layer.
   std::vector<std::string> ensure(std::span<const Layer> stack, const StreamBlob& stream, const IngestLimits& limits,
                                   std::stop_token stop);
-  bool has(std::span<const Layer> stack) const;  ///< All of it is unpacked.
+  /// As ensure, for who wants a step to find it there.
+  void prepare(std::span<const Layer> stack, const StreamBlob& stream, const IngestLimits& limits,
+               std::stop_token stop);
+  /// All of it is unpacked, and ensure() gives it at once. Never said of trees: others may take them.
+  bool has(std::span<const Layer> stack);
   const Dir& folder() const;
   /// The tree that the stack shows, from tables of contents; made or extended from the one asked for last.
   TreeView view(std::span<const Layer> stack, std::stop_token stop);
@@ -47,6 +63,7 @@ class SnapshotStore {
     const std::string& upper() const;  ///< Name below folder().
     const std::string& work() const;
     const std::string& name() const;  ///< The folder that holds it all, below folder().
+    bool is_tree() const;             ///< upper() holds the whole tree.
     /// For a LayerWriter that unpacks what it writes (LayerWriter::also_unpack); adopt then seals it.
     Dir open_upper();
 
@@ -59,18 +76,34 @@ class SnapshotStore {
   };
   /// The upper folder gets the root's mode and owner from the stack's top snapshot, when there is one.
   Scratch make_scratch(std::span<const Layer> below);
+  /// The root file system of one step or container, for itself alone.
+  struct Root {
+    Scratch scratch;                 ///< With the whole tree, or the folder for changes.
+    std::vector<std::string> lower;  ///< Top first; the lowest is mount_points(). None below a tree.
+  };
+  enum class Use {
+    layer,      ///< commit() makes a layer of the changes.
+    container,  ///< Nobody asks for the changes.
+  };
+  /// Unpacks what is not there. Errors: as ensure.
+  Root make_root(std::span<const Layer> stack, const StreamBlob& stream, const IngestLimits& limits, Use use,
+                 std::stop_token stop);
   /// Name below folder() of the lowest layer for every step: it shows the folders and files that each step mounts
   /// something over, so that they need not be made in the upper folder and taken out again.
   std::string mount_points();
 
-  /// Turns what a step left in the upper folder (hostile: V91) into a layer in one pass over the files. `below`
-  /// resolves overlay details against the layers under it. `leave_out` are paths that must leave no trace (mount
-  /// stubs): the entry, and parents that came to be for it alone; they are taken out of the upper folder too.
+  /// Turns what a step left in the upper folder, or changed in its tree (hostile: V91), into a layer in one pass over
+  /// the files (upper_reader.h): the same one for the same changes. `below` are the layers under it. `leave_out` are
+  /// paths that must leave no trace (mount stubs): the entry, and parents that came to be for it alone; they are taken
+  /// out of the upper folder too.
   struct CommitOptions {
     LayerOptions layer;
     std::vector<RootedPath> leave_out;
   };
   Layer commit(Scratch& scratch, std::span<const Layer> below, const CommitOptions& options, std::stop_token stop);
+  /// Content of a file that view() of this stack has, if it is unpacked; nullopt otherwise.
+  std::optional<std::string> find_unpacked(std::span<const Layer> stack, const TreeView::Node& file,
+                                           std::uint64_t max_bytes, std::stop_token stop);
   /// Keeps the upper folder as the snapshot of below + layer. Afterwards ensure() finds it. Waits only for who is
   /// making this very snapshot.
   void adopt(Scratch scratch, std::span<const Layer> below, const Layer& layer, std::stop_token stop = {});

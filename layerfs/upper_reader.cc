@@ -3,9 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <map>
-#include <set>
 
 #include "core/base/error.h"
 #include "core/base/task.h"
@@ -28,10 +26,14 @@ FileMeta meta_of(const FileStat& stat) {
 struct Level {
   struct Event {
     std::string key;  ///< Name, or name and "/" for a folder's content: in this order paths ascend.
-    FileType type;
-    std::vector<Dir::Entry> content;  ///< Of a folder's content.
+    FileType type = FileType::regular;
+    bool removed = false;
+    std::vector<ListedName> content;  ///< Of a folder's content.
+    bool hides = false;               ///< Of a folder's content: nothing of the layers below shows in it.
   };
   RootedPath path;
+  bool hides = false;
+  bool is_below = false;      ///< The layers below have this folder.
   std::vector<Event> events;  ///< Names, ascending.
   std::size_t next = 0;
   std::vector<Event> later;  ///< Contents of folders whose turn has not come; the next one last.
@@ -49,13 +51,18 @@ struct Level {
   }
 };
 
-class UpperReader {
+using Node = TreeView::Node;
+
+class ChangeReader {
  public:
-  UpperReader(const Dir& upper, const std::function<TreeView()>& below, const LayerOptions& options, LayerWriter& into)
-      : upper_(upper), make_below_(below), options_(options), into_(into) {}
+  ChangeReader(const Dir& root, const ChangeSource& changes, const TreeView& below, const LayerOptions& options,
+               LayerWriter& into)
+      : root_(root), changes_(changes), there_(below), options_(options), into_(into) {}
 
   void run(const std::stop_token& stop) {
-    push(RootedPath(), upper_.list());
+    RootedPath top;
+    bool hides = read_upper_xattrs(root_.open_file("", O_RDONLY | O_DIRECTORY), "/").opaque;
+    push(top, changes_.list(root_, top, hides, there_), hides);
     while (!levels_.empty()) {
       throw_if_stopped(stop);
       Level& level = levels_.back();
@@ -67,7 +74,7 @@ class UpperReader {
       if (event.key.ends_with('/')) {
         event.key.pop_back();
         level.dir = Dir();
-        push(level.path.child(event.key), std::move(event.content));
+        push(level.path.child(event.key), std::move(event.content), event.hides);
       } else {
         read(level, event);
       }
@@ -75,62 +82,137 @@ class UpperReader {
   }
 
  private:
-  const TreeView& below() {
-    if (!below_) below_ = make_below_();
-    return *below_;
-  }
-
-  void push(RootedPath path, std::vector<Dir::Entry> content) {
+  void push(RootedPath path, std::vector<ListedName> content, bool hides) {
     Level level;
+    there_.go_to(path);
+    level.is_below = there_.is_folder();
     level.path = std::move(path);
+    level.hides = hides;
     level.events.reserve(content.size());
-    for (Dir::Entry& entry : content) level.events.push_back({std::move(entry.name), entry.type, {}});
+    for (ListedName& one : content) level.events.push_back({std::move(one.name), one.type, one.removed, {}});
     levels_.push_back(std::move(level));
   }
 
+  /// What the layers below have in the folder of `level`.
+  std::optional<Node> find_below(const Level& level, const RootedPath& path) {
+    return level.is_below ? find_below(path) : std::nullopt;
+  }
+  std::optional<Node> find_below(const RootedPath& path) {
+    there_.go_to(path);
+    return there_.node();
+  }
+
   void read(Level& level, const Level::Event& event) {
-    if (!level.dir) level.dir = upper_.open_dir(level.path.relative());
     RootedPath path = level.path.child(event.key);
+    if (event.removed) return into_.add({.path = path, .kind = Kind::removed});
+    if (!level.dir) level.dir = root_.open_dir(level.path.relative());
     switch (event.type) {
       case FileType::directory:
         return read_folder(level, event.key, path);
       case FileType::regular:
         return read_file(level, event.key, path);
-      case FileType::socket:
-        return;
       default:
-        return read_special(level.dir, event.key, path);
+        return read_special(level, event.key, path);
     }
   }
 
-  void read_folder(Level& level, const std::string& name, const RootedPath& path) {
-    Dir dir = level.dir.open_dir(name);
+  struct ReadFolder {
     TocEntry entry;
-    entry.path = path;
-    entry.meta = meta_of(stat_of(dir.fd(), path.str()));
+    bool hides = false;
+    std::vector<ListedName> content;
+  };
+  ReadFolder look_at_folder(const Dir& parent, const std::string& name, const RootedPath& path, bool parent_hides) {
+    Dir dir = parent.open_dir(name);
+    ReadFolder out;
+    out.entry.path = path;
+    out.entry.meta = meta_of(stat_of(dir.fd(), path.str()));
     UpperXattrs xattrs = read_upper_xattrs(dir.fd(), path.str());
     if (xattrs.redirect)
       throw_error(ErrorKind::unsupported, "{}: a folder renamed by overlayfs redirect", printable(path.str()));
-    entry.meta.xattrs = std::move(xattrs.layer);
-    std::vector<Dir::Entry> content = dir.list();
-    bool unchanged = content.empty() && !xattrs.opaque && is_like_below(entry);
-    if (!unchanged) into_.add(entry);
-    if (xattrs.opaque && folder_below(path)) into_.add({.path = path, .kind = Kind::opaque});
-    if (!content.empty()) level.later.push_back({name + '/', FileType::directory, std::move(content)});
+    out.entry.meta.xattrs = std::move(xattrs.layer);
+    out.hides = parent_hides || xattrs.opaque;
+    out.content = changes_.list(dir, path, out.hides, there_);
+    return out;
   }
 
-  bool folder_below(const RootedPath& path) {
-    auto node = below().find(path);
-    return node && node->meta.type == FileType::directory;
+  void read_folder(Level& level, const std::string& name, const RootedPath& path) {
+    ReadFolder folder = look_at_folder(level.dir, name, path, level.hides);
+    if (is_like(folder.entry.meta, find_below(level, path)) && !changes_inside(folder)) return;
+    into_.add(std::move(folder.entry));
+    if (!folder.content.empty())
+      level.later.push_back({name + '/', FileType::directory, false, std::move(folder.content), folder.hides});
   }
 
-  bool is_like_below(const TocEntry& entry) {
-    auto node = below().find(entry.path);
-    if (!node) return false;
-    FileMeta mine = entry.meta, theirs = node->meta;
+  /// Whether anything in a folder leaves an entry. What was found out on the way is remembered: nothing is looked at
+  /// more than twice.
+  bool changes_inside(const ReadFolder& folder) {
+    const RootedPath& path = folder.entry.path;
+    if (auto known = inside_.find(path); known != inside_.end()) return known->second;
+    bool found = false;
+    if (!folder.content.empty()) {
+      Dir dir = root_.open_dir(path.relative());
+      found = std::ranges::any_of(folder.content, [&](const ListedName& one) { return is_change(dir, one, folder); });
+    }
+    inside_.emplace(path, found);
+    return found;
+  }
+
+  bool is_change(const Dir& dir, const ListedName& one, const ReadFolder& in) {
+    if (one.removed) return true;
+    RootedPath path = in.entry.path.child(one.name);
+    auto there = find_below(path);
+    if (!there) return true;
+    if (one.type == FileType::directory) {
+      ReadFolder folder = look_at_folder(dir, one.name, path, in.hides);
+      return !is_like(folder.entry.meta, there) || changes_inside(folder);
+    }
+    if (one.type != FileType::regular) return !is_like(look_at_special(dir, one.name), there);
+    Fd file = open_upper_file(dir, one.name);
+    UpperFile read{.stat = stat_of(file, one.name), .xattrs = read_upper_xattrs(file, one.name)};
+    if (read.stat.link_count > 1) return !is_unchanged_group(dir, one.name, read);
+    return !is_unchanged(dir, one.name, read, *there);
+  }
+
+  bool is_like(FileMeta mine, const std::optional<Node>& there) const {
+    if (!there) return false;
+    FileMeta theirs = there->meta;
     mine.mtime = layer_mtime(mine.mtime, options_.max_mtime);
     theirs.mtime = layer_mtime(theirs.mtime, options_.max_mtime);
+    if (mine.type == FileType::symlink) mine.mode = theirs.mode;  // a link has none of its own
     return mine == theirs;
+  }
+
+  static FileMeta meta_of_file(const UpperFile& file) {
+    FileMeta meta = meta_of(file.stat);
+    meta.xattrs = file.xattrs.layer;
+    return meta;
+  }
+
+  static Digest digest_of(const Dir& dir, const std::string& name, const UpperFile& file) {
+    if (file.is_whole) return Digest::of(file.content);
+    FdSource source(open_upper_file(dir, name), name);
+    HashingSink hash;
+    copy(source, hash);
+    return hash.finish();
+  }
+
+  bool is_unchanged(const Dir& dir, const std::string& name, const UpperFile& file, const Node& there) const {
+    return there.content && is_like(meta_of_file(file), there) && digest_of(dir, name, file) == *there.content;
+  }
+
+  /// Of a file with several names: all of them are names of one file below, and that is unchanged.
+  bool is_unchanged_group(const Dir& dir, const std::string& name, const UpperFile& file) {
+    const std::vector<RootedPath>* names = changes_.find_names(file.stat);
+    if (!names) return false;
+    auto [known, is_new] = groups_.try_emplace({file.stat.device, file.stat.inode}, false);
+    if (!is_new) return known->second;
+    std::optional<Node> first;
+    for (const RootedPath& path : *names) {
+      auto there = find_below(path);
+      if (!there || there->link_group == 0 || (first && there->link_group != first->link_group)) return false;
+      if (!first) first = std::move(there);
+    }
+    return known->second = first && is_unchanged(dir, name, file, *first);
   }
 
   void read_file(Level& level, const std::string& name, const RootedPath& path) {
@@ -140,12 +222,17 @@ class UpperReader {
       throw_error(ErrorKind::input, "{} changed while it was read", printable(path.str()));
     TocEntry entry;
     entry.path = path;
-    if (find_link(entry, file.stat)) return into_.add(entry);
+    if (file.stat.link_count > 1) {
+      if (is_unchanged_group(level.dir, name, file)) return;
+      if (find_link(entry, file.stat)) return into_.add(entry);
+    } else if (auto there = find_below(level, path)) {
+      if (is_unchanged(level.dir, name, file, *there)) return;
+      if (find_sibling(entry, level.dir, name, file, *there)) return into_.add(entry);
+    }
     if (file.xattrs.metacopy)
       throw_error(ErrorKind::unsupported, "{}: a file whose data is elsewhere (overlayfs metacopy)",
                   printable(path.str()));
-    entry.meta = meta_of(file.stat);
-    entry.meta.xattrs = std::move(file.xattrs.layer);
+    entry.meta = meta_of_file(file);
     if (file.is_whole) {
       SpanSource source(as_bytes(file.content));
       return into_.add(std::move(entry), &source);
@@ -158,7 +245,7 @@ class UpperReader {
   static std::vector<std::string> names_of_files(const std::string& first, const Level& level) {
     std::vector<std::string> names = {first};
     for (std::size_t i = level.next; i < level.events.size(); ++i)
-      if (level.events[i].type == FileType::regular) names.push_back(level.events[i].key);
+      if (level.events[i].type == FileType::regular && !level.events[i].removed) names.push_back(level.events[i].key);
     return names;
   }
 
@@ -166,102 +253,66 @@ class UpperReader {
   bool find_link(TocEntry& entry, const FileStat& stat) {
     if (stat.link_count < 2) return false;
     auto [first, is_first] = links_.try_emplace({stat.device, stat.inode}, entry.path);
-    if (is_first) return false;
+    return !is_first && make_link(entry, first->second);
+  }
+  /// The same when another name was one file with this one below, and was changed in the same way.
+  bool find_sibling(TocEntry& entry, const Dir& dir, const std::string& name, const UpperFile& file,
+                    const Node& there) {
+    if (there.link_group == 0 || !changes_.splits_links()) return false;
+    Sibling mine{entry.path, meta_of_file(file), digest_of(dir, name, file)};
+    mine.meta.mtime = layer_mtime(mine.meta.mtime, options_.max_mtime);
+    std::vector<Sibling>& others = siblings_[there.link_group];
+    for (const Sibling& other : others)
+      if (other.meta == mine.meta && other.content == mine.content) return make_link(entry, other.path);
+    others.push_back(std::move(mine));
+    return false;
+  }
+  static bool make_link(TocEntry& entry, const RootedPath& to) {
     entry.kind = Kind::hard_link;
-    entry.link_to = first->second;
+    entry.link_to = to;
     return true;
   }
 
-  void read_special(const Dir& dir, const std::string& name, const RootedPath& path) {
-    FileStat stat = dir.stat(name);
+  static FileMeta look_at_special(const Dir& dir, const std::string& name) {
+    FileMeta meta = meta_of(dir.stat(name));
+    if (meta.type == FileType::symlink) meta.link_target = dir.read_link(name);
+    return meta;
+  }
+
+  void read_special(const Level& level, const std::string& name, const RootedPath& path) {
     TocEntry entry;
     entry.path = path;
-    if (stat.type == FileType::character_device && stat.rdev == 0) {
-      entry.kind = Kind::removed;
-      if (below().find(path)) into_.add(entry);
-      return;
-    }
-    if (find_link(entry, stat)) return into_.add(entry);
-    entry.meta = meta_of(stat);
-    if (stat.type == FileType::symlink) entry.meta.link_target = dir.read_link(name);
+    entry.meta = look_at_special(level.dir, name);
+    if (is_like(entry.meta, find_below(level, path))) return;
+    if (find_link(entry, level.dir.stat(name))) return into_.add(entry);
     into_.add(std::move(entry));
   }
 
-  const Dir& upper_;
-  const std::function<TreeView()>& make_below_;
+  struct Sibling {
+    RootedPath path;
+    FileMeta meta;
+    Digest content;
+  };
+  using FileId = std::pair<std::uint64_t, std::uint64_t>;  ///< Device and inode.
+
+  const Dir& root_;
+  const ChangeSource& changes_;
+  TreeView::Descent there_;
   const LayerOptions& options_;
   LayerWriter& into_;
-  std::optional<TreeView> below_;
   UpperFiles files_;
   std::vector<Level> levels_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, RootedPath> links_;
+  std::map<RootedPath, bool> inside_;
+  std::map<FileId, RootedPath> links_;
+  std::map<FileId, bool> groups_;
+  std::map<std::uint64_t, std::vector<Sibling>> siblings_;
 };
-
-/// What the stubs of one folder left to be put right.
-struct StubParent {
-  FileTime time_before = 0, last_stub = 0;
-};
-
-/// nullopt also when the step put a symlink or a file in the way: then the stub is gone, and nothing is followed (V32).
-std::optional<FileStat> find_stub(const Dir& upper, const RootedPath& stub) {
-  if (stub.is_root()) return std::nullopt;
-  try {
-    return upper.find_stat(stub.relative(), Links::refuse);
-  } catch (const SystemError& e) {
-    if (e.errno_value() != ELOOP) throw;
-    return std::nullopt;
-  }
-}
-
-/// What the step put there, or into it, is the step's (BuildKit keeps it too).
-bool is_untouched(const Dir& upper, const RootedPath& stub, const FileStat& stat) {
-  if (stat.type == FileType::directory) return upper.open_dir(stub.relative()).list().empty();
-  return stat.type == FileType::regular && stat.size_bytes == 0;
-}
-
-/// The clock that stamps files ticks every few milliseconds.
-constexpr FileTime kClockSlack = 20'000'000;
 
 }  // namespace
 
-void read_upper(const Dir& upper, const std::function<TreeView()>& below, const LayerOptions& options,
-                LayerWriter& into, const std::stop_token& stop) {
-  UpperReader(upper, below, options, into).run(stop);
-}
-
-void remove_stubs(const Dir& upper, std::span<const RootedPath> stubs, const std::function<TreeView()>& below) {
-  std::map<RootedPath, StubParent, std::greater<>> parents;  // deeper ones first
-  auto parent_of = [&](const RootedPath& path) -> StubParent& {
-    auto [at, is_new] = parents.try_emplace(path.parent());
-    if (is_new) at->second.time_before = upper.stat(path.parent().relative()).mtime;
-    return at->second;
-  };
-  std::set<RootedPath, std::greater<>> inner_first(stubs.begin(), stubs.end());
-  for (const RootedPath& stub : inner_first) {
-    auto stat = find_stub(upper, stub);
-    if (!stat || !is_untouched(upper, stub, *stat)) continue;
-    StubParent& parent = parent_of(stub);
-    parent.last_stub = std::max(parent.last_stub, stat->ctime);
-    upper.remove(stub.relative());
-  }
-  if (parents.empty()) return;
-  const TreeView tree = below();
-  while (!parents.empty()) {
-    auto [path, parent] = *parents.begin();
-    parents.erase(parents.begin());
-    auto there = tree.find(path);
-    FileStat now = upper.stat(path.relative());
-    bool by_stub_alone = parent.time_before <= parent.last_stub + kClockSlack;
-    bool empty = !path.is_root() && upper.open_dir(path.relative()).list().empty();
-    bool like_below = there && there->meta.mode == now.mode && there->meta.uid == now.uid && there->meta.gid == now.gid;
-    if (empty && by_stub_alone && (!there || like_below)) {
-      StubParent& above = parent_of(path);
-      above.last_stub = std::max(above.last_stub, parent.last_stub);
-      upper.remove_tree(path.relative());
-    } else if (!path.is_root()) {
-      upper.set_mtime(path.relative(), by_stub_alone && there ? there->meta.mtime : parent.time_before);
-    }
-  }
+void read_changes(const Dir& root, const ChangeSource& changes, const TreeView& below, const LayerOptions& options,
+                  LayerWriter& into, const std::stop_token& stop) {
+  ChangeReader(root, changes, below, options, into).run(stop);
 }
 
 }  // namespace imgb

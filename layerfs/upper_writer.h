@@ -20,8 +20,9 @@ namespace imgb {
 /// anyway.
 class UpperWriter {
  public:
-  /// Error(unavailable) when less than `disk_reserve_bytes` stay free.
-  UpperWriter(Dir root, std::uint64_t disk_reserve_bytes);
+  /// Error(unavailable) when less than `disk_reserve_bytes` stay free. Without `whiteouts` no device 0:0 and no mark of
+  /// an opaque folder is made: not every file system takes them.
+  UpperWriter(Dir root, std::uint64_t disk_reserve_bytes, bool whiteouts = true);
 
   void make_folder(const RootedPath& path);  ///< One that is there is left as it is.
   void begin_file(const RootedPath& path, const FileMeta& meta);
@@ -40,6 +41,7 @@ class UpperWriter {
 
   Dir root_;
   const std::uint64_t reserve_bytes_;
+  const bool whiteouts_;
   const FileStat fresh_;  // owner and mode that files are born with: process and umask decide
   std::uint64_t unchecked_bytes_;
   Dir parent_;  // of the entry before: most entries share it

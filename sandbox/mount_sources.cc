@@ -65,16 +65,23 @@ class Opener {
   /// Attributes are set here, by who has the authority over the source's mount.
   MountAttributes attributes_of(std::size_t source) const {
     for (const MountOp& op : mounts_)
+      if (const auto* tree = std::get_if<mount_op::Tree>(&op); tree && tree->source == source) return tree->attributes;
+    for (const MountOp& op : mounts_)
       if (const auto* attach = std::get_if<mount_op::Attach>(&op); attach && attach->source == source)
         return attach->attributes;
     return 0;
   }
 
   Fd open_one(const source::Snapshots&, MountAttributes attributes) {
-    const Dir& snapshots = *spec_.root.snapshots;
-    Fd mount = clone_tree(snapshots.fd().get(), false, snapshots.name());
+    return open_stored(*spec_.root.snapshots, attributes);
+  }
+  Fd open_one(const source::Tree&, MountAttributes attributes) {
+    return open_stored(spec_.root.snapshots->open_dir(spec_.root.tree), attributes);
+  }
+  Fd open_stored(const Dir& folder, MountAttributes attributes) {
+    Fd mount = clone_tree(folder.fd().get(), false, folder.name());
     if (set_attributes(mount, attributes, user_namespace_, false)) return mount;
-    SystemError error(errno, fmt::format("idmapped mount of {}", snapshots.name()));
+    SystemError error(errno, fmt::format("idmapped mount of {}", folder.name()));
     error.set_hint("put the store on ext4, xfs, btrfs or tmpfs (Linux 6.3), or use --security=compat");
     throw error;
   }

@@ -85,10 +85,15 @@ class Planner {
   }
 
   void add_root() {
+    const MountAttributes attributes = plan_.user_namespace ? MountAttributes{MOUNT_ATTR_NODEV} : no_nodes();
+    if (!spec_.root.tree.empty()) {
+      plan_.mounts.push_back(mount_op::Tree{add_source(source::Tree{}), attributes});
+      return;
+    }
     mount_op::Overlay root{.source = add_source(source::Snapshots{}),
                            .upper = spec_.root.upper,
                            .work = spec_.root.work,
-                           .attributes = plan_.user_namespace ? MountAttributes{MOUNT_ATTR_NODEV} : no_nodes(),
+                           .attributes = attributes,
                            .lower = spec_.root.lower};
     plan_.mounts.push_back(std::move(root));
   }

@@ -20,6 +20,9 @@ namespace source {
 struct Snapshots {
   friend bool operator==(const Snapshots&, const Snapshots&) = default;
 };
+struct Tree {  ///< The root file system in one folder.
+  friend bool operator==(const Tree&, const Tree&) = default;
+};
 struct Device {
   std::string name;  ///< "null": /dev/null of the host, checked to be what it should be.
   friend bool operator==(const Device&, const Device&) = default;
@@ -36,7 +39,8 @@ struct Bind {
   friend bool operator==(const Bind&, const Bind&) = default;
 };
 }  // namespace source
-using MountSource = std::variant<source::Snapshots, source::Device, source::HostSys, source::HostDevices, source::Bind>;
+using MountSource =
+    std::variant<source::Snapshots, source::Tree, source::Device, source::HostSys, source::HostDevices, source::Bind>;
 
 /// MOUNT_ATTR_* of mount_setattr(2).
 using MountAttributes = std::uint32_t;
@@ -48,6 +52,11 @@ struct Overlay {  ///< The root file system.
   MountAttributes attributes = 0;
   std::vector<std::string> lower;  ///< Top first.
   friend bool operator==(const Overlay&, const Overlay&) = default;
+};
+struct Tree {  ///< The root file system, as it is.
+  std::size_t source = 0;
+  MountAttributes attributes = 0;
+  friend bool operator==(const Tree&, const Tree&) = default;
 };
 struct FileSystem {
   RootedPath target;
@@ -113,9 +122,9 @@ struct Folder {
   friend bool operator==(const Folder&, const Folder&) = default;
 };
 }  // namespace mount_op
-using MountOp = std::variant<mount_op::Overlay, mount_op::FileSystem, mount_op::Attach, mount_op::ThrowAway,
-                             mount_op::File, mount_op::Socket, mount_op::Mask, mount_op::MaskEach, mount_op::ReadOnly,
-                             mount_op::Move, mount_op::Symlink, mount_op::Folder>;
+using MountOp = std::variant<mount_op::Overlay, mount_op::Tree, mount_op::FileSystem, mount_op::Attach,
+                             mount_op::ThrowAway, mount_op::File, mount_op::Socket, mount_op::Mask, mount_op::MaskEach,
+                             mount_op::ReadOnly, mount_op::Move, mount_op::Symlink, mount_op::Folder>;
 
 struct ResourceLimit {
   int resource = 0;  ///< RLIMIT_*

@@ -43,6 +43,7 @@ struct WriteOp {
   void operator()(const mount_op::Overlay& op) const {
     out.op(stub::Op::overlay).number(op.source).text(op.upper).text(op.work).number(op.attributes).texts(op.lower);
   }
+  void operator()(const mount_op::Tree& op) const { out.op(stub::Op::tree).number(op.source); }
   void operator()(const mount_op::FileSystem& op) const {
     out.op(stub::Op::file_system).text(op.target.str()).text(op.type).number(op.attributes);
     out.number(op.optional).number(op.follow_links).number(op.options.size());

@@ -17,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/base/stop_event.h"
 #include "core/base/text.h"
+#include "layerfs/mount_stubs.h"
 #include "sandbox/control.h"
 #include "sandbox/plan.h"
 #include "sandbox/procfs.h"
@@ -191,35 +192,12 @@ StepResult Running::State::result() {
   return result;
 }
 
-namespace {
-
-/// Takes away one mount target that the step left as it was made, and gives its folder back its time.
-void remove_stub(const Dir& upper, const RootedPath& path) {
-  try {
-    auto stub = upper.find_stat(path.relative(), Links::refuse);
-    if (!stub || (stub->type != FileType::directory && (stub->type != FileType::regular || stub->size_bytes))) return;
-    Dir parent = upper.open_dir(path.parent().relative());
-    struct stat before {};
-    if (::fstat(parent.fd().get(), &before) < 0) throw_errno("looking at {}", parent.name());
-    timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
-    if (parent.remove(path.name()) && ::utimensat(parent.fd().get(), "", times, AT_EMPTY_PATH) < 0)
-      throw_errno("setting the time of {}", parent.name());
-  } catch (const SystemError& e) {
-    // The step put something of its own there, or around it: that is part of its layer.
-    if (e.errno_value() != ENOTEMPTY && e.errno_value() != ELOOP && e.errno_value() != EXDEV &&
-        e.errno_value() != ENOTDIR)
-      throw;
-  }
-}
-
-}  // namespace
-
 void Running::State::remove_traces() noexcept {
   if (!snapshots) return;
   try {
-    Dir upper_dir;
-    if (!stubs.empty()) upper_dir = snapshots->open_dir(upper);
-    for (auto stub = stubs.rbegin(); stub != stubs.rend(); ++stub) remove_stub(upper_dir, *stub);
+    Dir dir;
+    if (!stubs.empty()) dir = snapshots->open_dir(changes);
+    for (auto stub = stubs.rbegin(); stub != stubs.rend(); ++stub) remove_stub(dir, *stub);
   } catch (const std::exception&) {
     // The stubs are named in the result too: whoever makes a layer leaves them out.
   }

@@ -31,8 +31,8 @@ struct Running::State {
   std::list<SocketRelay> relays;
   std::vector<std::pair<std::size_t, int>> relay_targets;  ///< Relay number, the host's socket; borrowed until started.
   std::vector<RootedPath> stubs;
-  std::optional<Dir> snapshots;  ///< With upper: where stubs are removed in the end.
-  std::string upper;
+  std::optional<Dir> snapshots;  ///< With `changes`: where stubs are removed in the end.
+  std::string changes;
 
   bool started = false, over = false;
   std::optional<ExitStatus> status;

@@ -60,9 +60,11 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
   host.limit(*running, spec);
   running->raise_limits(plan.process.limits);
   std::vector<Fd> sources = host.open_sources(plan.sources, plan.mounts, spec, plan.user_namespace);
-  if (!spec.root.upper.empty()) {
+  if (!spec.root.changes().empty()) {
     running->snapshots = spec.root.snapshots->duplicate();
-    running->upper = spec.root.upper;
+    running->changes = spec.root.changes();
+  }
+  if (!spec.root.upper.empty()) {
     // The kernel marks the work folder of a volatile overlay as spent: one that was used before is cleared.
     spec.root.snapshots->remove_tree(spec.root.work + "/work");
   }

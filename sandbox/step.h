@@ -15,6 +15,7 @@
 #include "core/base/fd.h"
 #include "core/base/process.h"
 #include "core/base/rooted_path.h"
+#include "layerfs/snapshot_store.h"
 #include "sandbox/user.h"
 
 namespace imgb {
@@ -22,12 +23,16 @@ namespace imgb {
 /// What the caller of the sandbox asks for: one process in its own world. Plain data but for the open folders it
 /// borrows. `sandbox/plan.h` turns it into a SandboxPlan (pure), `sandbox/launch.h` runs it.
 
-/// The root file system as overlay folders: names below `snapshots`, lower ones top first.
+/// The root file system: names below `snapshots`.
 struct RootFs {
   const Dir* snapshots = nullptr;
-  std::vector<std::string> lower;
-  std::string upper, work;  ///< Empty for a read-only root.
+  std::vector<std::string> lower;  ///< Folders of an overlay, top first.
+  std::string upper, work;         ///< Of an overlay; empty for a read-only root.
+  std::string tree;  ///< One folder that holds all of it, and takes the changes; then there is no overlay.
+  /// Where changes go.
+  const std::string& changes() const { return tree.empty() ? upper : tree; }
 };
+RootFs root_fs(const Dir& snapshots, const SnapshotStore::Scratch& scratch, std::vector<std::string> lower);
 
 struct BindMount {     ///< A folder or file, attached from its O_PATH fd and never by name (V31, V79).
   int source_fd = -1;  ///< Borrowed.

@@ -46,6 +46,11 @@ void mount_root(Site& site) {
   site.set_root(mount_overlay(folders, "../b", "../r", attributes, site.control));
 }
 
+void mount_tree(Site& site) {
+  site.attach_at(site.next_source(), site.base(), "r");
+  site.set_root(site.control.check(::openat(site.base(), "r", O_PATH | O_DIRECTORY | O_CLOEXEC), "opening the root"));
+}
+
 void mount_file_system(Site& site) {
   std::string_view target = site.plan.text(), type = site.plan.text();
   std::uint64_t attributes = site.plan.number();

@@ -5,6 +5,7 @@
 namespace imgb::stub {
 
 void mount_root(Site& site);  ///< Op::overlay
+void mount_tree(Site& site);
 void mount_file_system(Site& site);
 void attach_source(Site& site);
 void move_from_ground(Site& site);

@@ -40,6 +40,8 @@ void apply(Op op, Site& site) {
       return make_symlink(site);
     case Op::folder:
       return make_folder(site);
+    case Op::tree:
+      return mount_tree(site);
   }
   site.control.fail(Failure::system, EBADMSG, "reading the plan");
 }

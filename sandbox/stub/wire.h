@@ -76,6 +76,7 @@ enum class Op : std::uint32_t {
   move,         ///< path: a part of the ground to the same path of the root
   symlink,      ///< path; text
   folder,       ///< path; mode, uid, gid: made when missing
+  tree,         ///< descriptor: the root file system in one folder
 };
 
 }  // namespace imgb::stub

@@ -102,7 +102,7 @@ TEST_F(SnapshotRace, WhatCameWhileTheDiskWasSyncedIsNotSettled) {
   int syncs = 0;
   auto mark_of = [&] { return snapshots.folder().read_file(name + ".ok", 1000); };
   std::string before_second_sync;
-  SnapshotMarks(snapshots.folder().duplicate(), lease).settle(store.root(), [&] {
+  SnapshotMarks(snapshots.folder().duplicate(), lease, SnapshotForm::layers).settle(store.root(), [&] {
     if (++syncs == 2) before_second_sync = mark_of();
     if (syncs > 1) return;
     snapshots.take_out(CollectionLock(store.root()), {name});

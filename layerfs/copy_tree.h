@@ -1,0 +1,17 @@
+#pragma once
+#include <stop_token>
+#include <string>
+
+#include "core/base/dir.h"
+
+namespace imgb {
+
+/// Copies a whole tree to `name` in `into`, which must not exist: content, owners, modes, times, attributes of layers,
+/// devices that may be made, and which names are one file. Bytes are shared where the file system can (reflinks), else
+/// copied within the kernel; holes stay holes. Nothing is followed. Sockets are left out.
+void copy_tree(const Dir& from, const Dir& into, const std::string& name, const std::stop_token& stop);
+
+/// Whether files in this folder can share their bytes with copies of them.
+bool has_reflinks(const Dir& folder);
+
+}  // namespace imgb
