@@ -120,11 +120,9 @@ void write_archive(Store& store, std::span<const ExportedImage> images, const st
 
 /// What an existing layout lists and the new images do not replace.
 std::vector<Descriptor> kept_entries(const Dir& into, const std::vector<Descriptor>& added) {
-  auto text = into.find_content("index.json", kMaxManifestBytes);
+  auto text = into.find_content("index.json", kMaxLayoutIndexBytes);
   if (!text) return {};
-  auto parsed = parse_manifest(*text, {});
-  const auto* index = std::get_if<Index>(&parsed);
-  if (!index) throw_error(ErrorKind::input, "{}/index.json is no index", into.name());
+  Index index = in_context([&] { return into.name() + "/index.json"; }, [&] { return parse_layout_index(*text); });
   auto name_of = [](const Descriptor& entry) {
     auto at = entry.annotations.find(std::string(kContainerdName));
     return at == entry.annotations.end() ? entry.digest.str() : at->second;
@@ -132,7 +130,7 @@ std::vector<Descriptor> kept_entries(const Dir& into, const std::vector<Descript
   std::set<std::string> replaced;
   for (const Descriptor& entry : added) replaced.insert(name_of(entry));
   std::vector<Descriptor> kept;
-  for (const Descriptor& entry : index->manifests) {
+  for (const Descriptor& entry : index.manifests) {
     if (!replaced.contains(name_of(entry))) kept.push_back(entry);
   }
   return kept;
@@ -157,14 +155,14 @@ void write_oci_folder(Store& store, std::span<const ExportedImage> images, const
     std::string name = blob.first.hex();
     auto there = folder.find_stat(name);
     if (there && there->size_bytes == blob.second) continue;
-    std::string aside = fmt::format(".{}.new-{}", name, ::getpid());
-    folder.remove(aside);
-    FdSink sink(folder.open_file(aside, O_WRONLY | O_CREAT | O_EXCL, 0644), path);
-    copy(*store.blobs().open(blob.first), sink);
-    sync_data(sink.fd(), path);
-    folder.rename(aside, folder, name);
-    folder.sync();
+    folder.replace_file(name, 0644, Dir::Sync::now, [&](const Fd& file) {
+      FdSink sink(file.duplicate(), path);
+      copy(*store.blobs().open(blob.first), sink);
+    });
   }
+  // Of several that add to one layout none loses what another has added.
+  Dir alone = into.open_dir(".");
+  lock(alone.fd());
   auto entries = index_entries(images);
   auto all = kept_entries(into, entries);
   all.insert(all.end(), entries.begin(), entries.end());

@@ -6,16 +6,17 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "layerfs/entry_policy.h"
 
 namespace imgb {
 namespace {
 
-Xattrs kept_xattrs(Xattrs all) {
-  std::erase_if(all, [](const auto& entry) {
-    const std::string& key = entry.first;
-    return key != "security.capability" && (!key.starts_with("user.") || key.starts_with("user.overlay."));
-  });
-  return all;
+/// What a layer may carry, but for the ACLs of this host's users.
+Xattrs kept_xattrs(const Xattrs& all) {
+  Xattrs kept;
+  for (const auto& [key, value] : all)
+    if (is_layer_xattr(key) && !key.starts_with("system.")) kept.emplace(key, canonical_xattr(key, value));
+  return kept;
 }
 
 [[noreturn]] void throw_changed(const TreeView::Node& node) {

@@ -141,7 +141,7 @@ class Loader {
     if (!text) throw_error(ErrorKind::input, "the archive lacks {}", blob.digest.str());
     SpanSource bytes(*text);
     keep(blob, bytes);
-    return std::move(*text);
+    return read_blob(store_.blobs(), blob, kMaxManifestBytes);  // what was here before may not be what the archive has
   }
 
   void keep(const Descriptor& blob, Source& content) {

@@ -57,7 +57,7 @@ class Planner {
   BuildPlan run() {
     lower_with_needs(plan_.target);
     StagePlan& target = plan_.stages.at(plan_.target);
-    if (request_.platform && !file_.stages[plan_.target].platform) target.config.platform = *request_.platform;
+    if (request_.platform) target.config.platform = *request_.platform;
     for (const auto& [key, value] : request_.labels) target.config.config.labels[key] = value;
     for (auto& warning : unused_arg_warnings(request_.build_args, declared_args_)) plan_.warnings.push_back(warning);
     auto syntax = request_.build_args.find("BUILDKIT_SYNTAX");

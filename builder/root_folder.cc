@@ -42,7 +42,7 @@ class TreeWriter {
     } catch (const SystemError& e) {
       if (!is_refusal(e)) throw;  // an ordinary user owns what he writes
     }
-    if (meta.type != FileType::symlink) into_.set_mode(at, meta.mode);  // after chown, which clears setuid
+    // Before the mode, which may forbid it to whoever is not root.
     for (const auto& [key, value] : meta.xattrs) {
       try {
         into_.set_xattr(at, key, value);
@@ -50,6 +50,7 @@ class TreeWriter {
         if (!is_refusal(e)) throw;
       }
     }
+    if (meta.type != FileType::symlink) into_.set_mode(at, meta.mode);  // after chown, which clears setuid
     into_.set_mtime(at, max_mtime_ ? std::min(meta.mtime, *max_mtime_) : meta.mtime);
   }
 

@@ -52,7 +52,7 @@ class Exec : public Verb {
     ExecSpec spec = make_spec(container);
     spec.tty = false;
     Running running = exec_into(container.state.init, spec, {});
-    report.ready();
+    report.ready({});
     return running.wait().status.shell_code();
   }
 
@@ -73,7 +73,8 @@ class Exec : public Verb {
     if (workdir_) words.push_back("--workdir=" + *workdir_);
     words.push_back(container_);
     words.insert(words.end(), command_.begin(), command_.end());
-    start_or_exit_code([&] { start_supervisor(words); });
+    auto warnings = start_or_exit_code([&] { return start_supervisor(words); });
+    for (const std::string& warning : warnings) env.tell("WARNING: " + warning);
     return 0;
   }
 
@@ -82,8 +83,8 @@ class Exec : public Verb {
     ExecSpec spec;
     spec.world_began = container.state.init_began;
     spec.argv = command_;
-    spec.user =
-        find_user_inside(container.state.init, user_.value_or(request.user), !has_variable(request.env, "HOME"));
+    spec.user = find_user_inside(container.state.init, user_.value_or("").empty() ? request.user : *user_,
+                                 !has_variable(request.env, "HOME"));
     spec.env = environment_of(request, container.config.id, spec.user);
     if (tty_ && !has_variable(spec.env, "TERM")) spec.env.emplace_back("TERM=xterm");
     RunFlags flags;
@@ -119,6 +120,9 @@ int run_detached_exec(std::span<const std::string> words) {
     return exec.run_behind(env, report);
   } catch (const Error& e) {
     report.failed(e);
+    return 1;
+  } catch (const std::exception& e) {
+    report.failed(Error(ErrorKind::internal, e.what()));
     return 1;
   }
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "builder/glob.h"
@@ -21,7 +22,7 @@ class Images : public Verb {
     flags.text(format_, "format", "FORMAT", "table, json or a template such as {{.ID}}");
     flags.boolean(no_trunc_, "no-trunc", "Show whole ids");
     flags.boolean(quiet_, "q,quiet", "Show ids only");
-    flags.argument(name_, "NAME").completes = Completes::image;
+    flags.argument(name_, "PATTERN").completes = Completes::image;
   }
 
   int run(CliEnv& env) override {
@@ -30,7 +31,7 @@ class Images : public Verb {
     for (const LocalImage& image : list_local_images(env.store(), Platform::host(), broken)) {
       if (!passes(image)) continue;
       for (Json& row : image_rows(image, {no_trunc_, now()}))
-        if (names_row(row)) rows.push_back(std::move(row));
+        if (shows(row)) rows.push_back(std::move(row));
     }
     env.print(quiet_ ? ids_of(rows) : render_listing(columns(), rows, format_));
     return 0;
@@ -53,10 +54,17 @@ class Images : public Verb {
     return ids.empty() ? "" : join(ids, "\n") + "\n";
   }
 
-  bool names_row(const Json& row) const {
-    if (!name_) return true;
+  /// Patterns choose names, not images.
+  bool shows(const Json& row) const {
     std::string repository = row["Repository"], full = repository + ":" + row["Tag"].get<std::string>();
-    return repository == *name_ || full == *name_;
+    auto fits = [&](const std::string& pattern) {
+      return match_path(pattern, repository).value_or(false) || match_path(pattern, full).value_or(false);
+    };
+    if (name_ && !fits(*name_)) return false;
+    constexpr std::string_view kReference = "reference=";
+    return std::ranges::all_of(filters_, [&](const std::string& filter) {
+      return !filter.starts_with(kReference) || fits(filter.substr(kReference.size()));
+    });
   }
 
   bool passes(const LocalImage& image) const {
@@ -66,24 +74,14 @@ class Images : public Verb {
       std::string value = equals == std::string::npos ? "" : filter.substr(equals + 1);
       if (key == "dangling") {
         if (image.names.empty() != (value == "true" || value == "1")) return false;
-      } else if (key == "reference") {
-        if (!fits_reference(image, value)) return false;
       } else if (key == "label") {
         if (!has_label(image, value)) return false;
-      } else {
-        throw_error(ErrorKind::usage, "invalid filter {:?}", printable(key));
+      } else if (key != "reference") {
+        throw Error(ErrorKind::usage, fmt::format("invalid filter {:?}", printable(key)))
+            .set_hint("there are dangling, reference and label");
       }
     }
     return true;
-  }
-
-  static bool fits_reference(const LocalImage& image, const std::string& pattern) {
-    for (const std::string& name : image.names) {
-      std::string familiar = familiar_name(name);
-      if (match_path(pattern, familiar).value_or(false)) return true;
-      if (match_path(pattern, familiar.substr(0, familiar.rfind(':'))).value_or(false)) return true;
-    }
-    return false;
   }
 
   static bool has_label(const LocalImage& image, const std::string& wanted) {

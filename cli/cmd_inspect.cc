@@ -44,7 +44,9 @@ class Inspect : public Verb {
         if (e.kind() != ErrorKind::not_found || type_ == "container") throw;
       }
     }
-    return inspect_json(get_local_image(store, name, platform));
+    LocalImage image = get_local_image(store, name, platform);
+    image.names = names_of(store, image);
+    return inspect_json(image);
   }
 
   std::string format_, platform_, type_;

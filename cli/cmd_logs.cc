@@ -26,6 +26,7 @@ class LogStream {
   void write(CliEnv& env, const LogRecord& record) {
     if (!clean_ && !timestamps_) return put(env, record.bytes);
     if (clean_) {
+      last_ = record;
       cleaner_.feed(record.bytes, [&](const std::string& line) { put(env, stamp(record) + line + "\n"); });
       return;
     }
@@ -39,7 +40,7 @@ class LogStream {
   }
 
   void finish(CliEnv& env) {
-    cleaner_.finish([&](const std::string& line) { put(env, line + "\n"); });
+    cleaner_.finish([&](const std::string& line) { put(env, stamp(last_) + line + "\n"); });
   }
 
  private:
@@ -54,6 +55,7 @@ class LogStream {
   int fd_;
   bool clean_, timestamps_, at_line_start_ = true;
   LineCleaner cleaner_;
+  LogRecord last_;
 };
 
 class Logs : public Verb {

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <set>
+
 #include "builder/prune.h"
 #include "cli/commands.h"
 #include "cli/each_name.h"
@@ -62,22 +65,27 @@ class Rmi : public Verb {
     auto found = find_image(store, typed);
     if (!found && force_) return;
     if (!found) get_local_image(store, typed, Platform::host());  // says what there is
-    std::vector<std::string> names = names_of(store, found->image.digest);
-    bool last = !found->name || names.size() <= 1;
+    std::vector<NamedImage> all = entries_of(store, *found);
+    bool last = !found->name || all.size() <= 1;
     if (last) check_unused(store, *found);
     if (found->name) {
       store.images().remove_name(*found->name);
       env.print_line("Untagged: " + familiar_name(*found->name));
+      if (!last) return;
     } else {
-      if (names.size() > 1 && !force_)
+      if (std::ranges::count_if(all, [](const NamedImage& entry) { return !entry.name.empty(); }) > 1 && !force_)
         throw Error(ErrorKind::denied, "image " + short_id(*found) + " has several names")
             .set_hint("name one, or use --force");
-      store.images().remove_image(found->image.digest);
-      for (const std::string& name : names) env.print_line("Untagged: " + familiar_name(name));
+      for (const NamedImage& entry : all) {
+        store.images().remove_image(entry.descriptor.digest);
+        if (!entry.name.empty()) env.print_line("Untagged: " + familiar_name(entry.name));
+      }
     }
-    if (!last) return;
     env.print_line("Deleted: " + found->id);
+    std::set<Digest> freed = {found->image.digest};
     free_space(env, found->image);
+    for (const NamedImage& entry : all)
+      if (freed.insert(entry.descriptor.digest).second) free_space(env, entry.descriptor);
   }
 
   static void free_space(CliEnv& env, const Descriptor& image) {
@@ -93,11 +101,14 @@ class Rmi : public Verb {
 
   static std::string short_id(const Found& found) { return found.id.substr(found.id.find(':') + 1, 12); }
 
-  static std::vector<std::string> names_of(Store& store, const Digest& manifest) {
-    std::vector<std::string> names;
-    for (const NamedImage& image : store.images().list())
-      if (image.descriptor.digest == manifest && !image.name.empty()) names.push_back(image.name);
-    return names;
+  /// Of one manifest, for a name; of all that have the id, for an id: it may be in several compressions.
+  static std::vector<NamedImage> entries_of(Store& store, const Found& found) {
+    std::vector<NamedImage> entries = store.images().list();
+    std::erase_if(entries, [&](const NamedImage& entry) {
+      if (entry.descriptor.digest == found.image.digest) return found.name && entry.name.empty();
+      return found.name || id_of(store, entry.descriptor) != found.id;
+    });
+    return entries;
   }
 
   void check_unused(Store& store, const Found& found) const {

@@ -50,6 +50,8 @@ class RunContainer : public Verb {
     ImageWiring wiring(env);
     LocalImage image =
         wiring.obtain(env, image_, platform_or_host(platform_), parse_pull_policy(pull_), LayerNeed::unpacked);
+    if (platform_ && !match_rank(Platform::parse(*platform_), image.config.platform))
+      throw_error(ErrorKind::input, "{} is for {}, not for {}", image_, image.config.platform.str(), *platform_);
     RunRequest request = make_run_request(container_, command_, image.config, environment_list());
     request.image = Descriptor{.media_type = image.descriptor.media_type,
                                .digest = image.descriptor.digest,
@@ -78,7 +80,9 @@ class RunContainer : public Verb {
   int run_detached(CliEnv& env, const Containers& containers, const Container& container) const {
     env.close_screen();
     try {
-      start_supervisor({"__supervise", std::filesystem::absolute(env.root()).string(), container.config.id});
+      std::string root = std::filesystem::absolute(env.root()).string();
+      for (const std::string& warning : start_supervisor({"__supervise", root, container.config.id}))
+        env.tell("WARNING: " + warning);
     } catch (const StartFailure& failure) {
       if (remove_) remove_ended(containers, container.config.id);
       throw ExitError(failure, failure.exit_code());

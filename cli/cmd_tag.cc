@@ -17,20 +17,13 @@ class Tag : public Verb {
     Reference name = Reference::parse(name_).with_default_tag();
     if (name.digest()) throw_error(ErrorKind::usage, "a new name cannot have a digest");
     // An index keeps all its platforms under the new name.
-    std::optional<Descriptor> whole;
-    if (!image_.starts_with("sha256:")) whole = find_whole(env.store());
+    std::optional<Descriptor> whole = find_named_image(env.store(), image_);
     if (!whole) whole = get_local_image(env.store(), image_, Platform::host()).descriptor;
     publish(env.store(), *whole, std::span(&name, 1));
     return 0;
   }
 
  private:
-  std::optional<Descriptor> find_whole(Store& store) const {
-    auto name = Reference::find(image_);
-    auto image = name ? store.images().find(name->with_default_tag()) : std::nullopt;
-    return image ? image : store.images().find_foreign(image_);
-  }
-
   std::string image_, name_;
 };
 

@@ -20,6 +20,7 @@ Command logs_command();
 Command prune_command();
 Command ps_command();
 Command pull_command();
+Command push_command();
 Command rm_command();
 Command rmi_command();
 Command run_command();

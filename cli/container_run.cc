@@ -107,7 +107,7 @@ Ended run_in_background(Store& store, const Container& container, ContainerOwner
   Running running = start_container(sandbox, prepared, request, io);
   for (Fd* theirs : {&in.read, &out.write, &err.write}) theirs->reset();
   owner.started(running.pid(), running.main_process(), sandbox.forwards());
-  report.ready();
+  report.ready(sandbox.take_warnings());
   settle_in_background(store.root(), prepared.snapshots());
   return {supervise(owner, running, request.tty ? running.terminal() : out.read, err.read), now()};
 }
@@ -165,6 +165,9 @@ int run_supervisor(std::span<const std::string> words) {
     return exit_code;
   } catch (const Error& e) {
     report.failed(e, exit_code_of(e));
+    return 1;
+  } catch (const std::exception& e) {
+    report.failed(Error(ErrorKind::internal, e.what()));
     return 1;
   }
 }

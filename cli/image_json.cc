@@ -1,6 +1,7 @@
 #include "cli/image_json.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cli/listing.h"
 #include "core/base/text.h"
@@ -29,10 +30,14 @@ Json layer_list(const LocalImage& image) {
 
 Json inspect_json(const LocalImage& image) {
   Json tags = Json::array(), digests = Json::array();
+  std::set<std::string> repositories;
   for (const std::string& name : image.names) {
     auto reference = Reference::find(name);
-    (reference && reference->digest() ? digests : tags).push_back(familiar_name(name));
+    if (!reference || !reference->digest()) tags.push_back(familiar_name(name));
+    if (reference) repositories.insert(familiar_name(reference->name()));
   }
+  for (const std::string& repository : repositories)
+    digests.push_back(repository + "@" + image.descriptor.digest.str());
   // Sorted: a stranger's config may have more keys than an ordered object is made for.
   nlohmann::json config = nlohmann::json::parse(image.config_json);
   Json json{{"Id", image.id().str()},

@@ -87,6 +87,17 @@ void add_exposed_ports(const RuntimeConfig& image, std::vector<PortForward>& por
     }
 }
 
+/// Each is a volume that ends with the container, unless the user has something else there.
+void add_volumes_of_image(const RuntimeConfig& image, std::vector<VolumeRequest>& volumes) {
+  for (const std::string& path : image.volumes) {
+    RootedPath target = RootedPath::clean(path);
+    bool taken = target.is_root() || std::ranges::any_of(volumes, [&](const VolumeRequest& volume) {
+                   return RootedPath::clean(volume.target) == target;
+                 });
+    if (!taken) volumes.push_back({.kind = VolumeRequest::Kind::anonymous, .target = target.str()});
+  }
+}
+
 }  // namespace
 
 void RunFlags::describe(Flags& flags) {
@@ -170,12 +181,13 @@ RunRequest make_run_request(const RunFlags& flags, const std::vector<std::string
   request.cwd = flags.workdir.value_or(image.config.working_dir.empty() ? "/" : image.config.working_dir);
   if (request.cwd.empty() || request.cwd[0] != '/')
     throw_error(ErrorKind::usage, "the working folder {:?} is not an absolute path", printable(request.cwd));
-  request.user = flags.user.value_or(image.config.user);
+  request.user = flags.user.value_or("").empty() ? image.config.user : *flags.user;
   request.hostname = flags.hostname.value_or("");
   std::string here = std::filesystem::current_path().string();
   for (const std::string& text : flags.volumes) request.volumes.push_back(parse_volume(text, here));
   for (const std::string& text : flags.mounts) request.volumes.push_back(parse_mount_flag(text, here));
   for (const std::string& text : flags.tmpfs) request.volumes.push_back(parse_tmpfs_flag(text));
+  add_volumes_of_image(image.config, request.volumes);
   request.security = flags.privileged ? Security::insecure : parse_security(flags.security);
   request.read_only = flags.read_only;
   request.tty = flags.tty;

@@ -1,12 +1,22 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/run_request.h"
+#include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/oci/json.h"
 
 namespace imgb {
 namespace {
 
 using Json = nlohmann::json;
+
+/// All strings of a document, through `change`.
+void change_strings(Json& json, std::string (*change)(std::string_view)) {
+  if (json.is_string())
+    json = change(json.get_ref<const std::string&>());
+  else if (json.is_structured())
+    for (Json& part : json) change_strings(part, change);
+}
 
 template <class T>
 Json optional_json(const std::optional<T>& value) {
@@ -84,31 +94,32 @@ Json ports_json(const std::vector<PortForward>& ports) {
 }  // namespace
 
 std::string render(const RunRequest& r) {
-  return Json{{"manifest", manifest_json(r.image)},
-              {"argv", r.argv},
-              {"env", r.env},
-              {"cwd", r.cwd},
-              {"user", r.user},
-              {"hostname", r.hostname},
-              {"volumes", volumes_json(r.volumes)},
-              {"security", static_cast<int>(r.security)},
-              {"read_only", r.read_only},
-              {"tty", r.tty},
-              {"interactive", r.interactive},
-              {"no_new_privileges", r.no_new_privileges},
-              {"cap_add", r.add_capabilities},
-              {"cap_drop", r.drop_capabilities},
-              {"network", static_cast<int>(r.network)},
-              {"ports", ports_json(r.ports)},
-              {"hosts", r.extra_hosts},
-              {"dns", r.dns},
-              {"limits", limits_json(r.limits)}}
-      .dump(-1, ' ', false, Json::error_handler_t::replace);
+  Json json{{"manifest", manifest_json(r.image)},
+            {"argv", r.argv},
+            {"env", r.env},
+            {"cwd", r.cwd},
+            {"user", r.user},
+            {"hostname", r.hostname},
+            {"volumes", volumes_json(r.volumes)},
+            {"security", static_cast<int>(r.security)},
+            {"read_only", r.read_only},
+            {"tty", r.tty},
+            {"interactive", r.interactive},
+            {"no_new_privileges", r.no_new_privileges},
+            {"cap_add", r.add_capabilities},
+            {"cap_drop", r.drop_capabilities},
+            {"network", static_cast<int>(r.network)},
+            {"ports", ports_json(r.ports)},
+            {"hosts", r.extra_hosts},
+            {"dns", r.dns},
+            {"limits", limits_json(r.limits)}};
+  change_strings(json, text_of_bytes);
+  return json.dump();
 }
 
-// Written by ourselves, into a folder that nobody else may write.
-RunRequest parse_run_request(std::string_view text) {
-  Json json = parse_json(text, 4 << 20, "a container's request");
+namespace {
+
+RunRequest request_of(const Json& json) {
   RunRequest r;
   r.image = manifest_from(json.at("manifest"));
   r.argv = json.at("argv");
@@ -130,6 +141,20 @@ RunRequest parse_run_request(std::string_view text) {
   r.dns = json.at("dns");
   r.limits = limits_from(json.at("limits"));
   return r;
+}
+
+}  // namespace
+
+// Written by ourselves, into a folder that nobody else may write; but perhaps by another version.
+RunRequest parse_run_request(std::string_view text) {
+  Json json = parse_json(text, 4 << 20, "a container's request");
+  change_strings(json, bytes_of_text);
+  try {
+    return request_of(json);
+  } catch (const Json::exception& e) {
+    throw Error(ErrorKind::corrupt, fmt::format("a container's request: {}", printable(e.what(), 200)))
+        .set_hint("another version of imgb made this container: remove it with imgb rm");
+  }
 }
 
 }  // namespace imgb

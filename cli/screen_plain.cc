@@ -138,15 +138,19 @@ class QuietScreen : public Screen {
       write(fmt::format("WARNING: {}\n", printable(warning->text, 4096)));
     if (const auto* started = std::get_if<event::Started>(&event))
       works_[number].label = printable(started->label, 4096);
-    if (const auto* log = std::get_if<event::Log>(&event)) {
-      Work& work = works_[number];
-      work.log.feed(log->bytes, [&](const std::string& line) {
+    auto keep_in = [&](Work& work) {
+      return [&](const std::string& line) {
         work.last_lines.push_back(line);
         if (work.last_lines.size() > kFailureLines) work.last_lines.pop_front();
-      });
+      };
+    };
+    if (const auto* log = std::get_if<event::Log>(&event)) {
+      Work& work = works_[number];
+      work.log.feed(log->bytes, keep_in(work));
     }
     if (const auto* finished = std::get_if<event::Finished>(&event)) {
       auto work = works_.extract(number);
+      if (!work.empty()) work.mapped().log.finish(keep_in(work.mapped()));
       if (finished->outcome != event::Outcome::failed || work.empty() || work.mapped().last_lines.empty()) return;
       write(fmt::format("------\n > {}:\n", work.mapped().label));
       for (const std::string& line : work.mapped().last_lines) write(line + "\n");

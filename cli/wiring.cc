@@ -28,7 +28,12 @@ LocalImage ImageWiring::obtain(CliEnv& env, const std::string& typed, const Plat
     BaseImage image = source_.resolve(name, platform, PullPolicy::always, activity, stop);
     source_.fetch(image, need, activity, stop);
     settle_in_background(env.store().root(), snapshots_);
-    return get_local_image(env.store(), name.canonical(), platform);
+    LocalImage got = get_local_image(env.store(), name.canonical(), platform);
+    // What is no index is what it is, whatever was asked for.
+    if (!match_rank(platform, got.config.platform))
+      env.progress().warn(
+          fmt::format("{} is for {} only, not for {}", name.familiar(), got.config.platform.str(), platform.str()));
+    return got;
   });
 }
 

@@ -24,6 +24,7 @@ struct SnapshotStore::State {
   SnapshotMarks& marks_of(const Scratch::State& scratch) { return scratch.is_tree ? trees : marks; }
 
   // --- layers ---
+  Dir open_snapshot(const StackKey& key) const;  ///< Which has to be there.
   std::vector<std::size_t> missing(const std::vector<StackKey>& keys) const;
   std::vector<SnapshotLock> lock_all(const std::vector<StackKey>& keys, const std::vector<std::size_t>& which,
                                      const std::stop_token& stop) const;

@@ -59,6 +59,12 @@ void SnapshotStore::State::sweep_once() {
 
 Dir SnapshotStore::State::Unpacked::upper() const { return scratch->dir.open_dir(kUpperName); }
 
+Dir SnapshotStore::State::open_snapshot(const StackKey& key) const {
+  auto name = marks.find(key);
+  if (!name) throw_error(ErrorKind::internal, "the layers of stack {} are not unpacked", key.digest.str());
+  return folder().open_dir(*name);
+}
+
 std::vector<std::size_t> SnapshotStore::State::missing(const std::vector<StackKey>& keys) const {
   std::vector<std::size_t> out;
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -165,7 +171,7 @@ std::vector<std::string> SnapshotStore::ensure(std::span<const Layer> stack, con
     std::vector<State::Unpacked> unpacked = s.unpack_all(work, wanted);
     for (std::size_t i : wanted) {
       seal(unpacked[i].upper(), *unpacked[i].toc, view(stack.first(i), stop),
-           [&](std::size_t layer) { return folder().open_dir(s.marks.find(keys[layer]).value()); });
+           [&](std::size_t layer) { return s.open_snapshot(keys[layer]); });
       s.marks.publish(keys[i], unpacked[i].scratch->dir, kUpperName);
       unpacked[i].scratch.reset();
     }
@@ -255,7 +261,7 @@ void SnapshotStore::adopt(Scratch scratch, std::span<const Layer> below, const L
   std::vector<StackKey> keys = keys_of(stack);
   if (scratch.state_->needs_seal) {
     seal(scratch.state_->dir.open_dir(kUpperName), *toc_of(s.store, layer, stop), view(below, stop),
-         [&](std::size_t lower) { return folder().open_dir(s.marks.find(keys[lower]).value()); });
+         [&](std::size_t lower) { return s.open_snapshot(keys[lower]); });
   }
   SnapshotLock lock = SnapshotLock::take(folder(), lock_place(keys.back()), std::move(stop));
   s.marks_of(*scratch.state_).publish(keys.back(), scratch.state_->dir, kUpperName);

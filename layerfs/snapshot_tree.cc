@@ -142,9 +142,9 @@ void SnapshotTree::copy_one(const Node& node, const Dir& into, int depth) {
 // Owner first: to change it clears set-user-id bits and capabilities. Times last.
 void SnapshotTree::copy_metadata(const Node& node, const Fd& source, const Dir& into) {
   into.set_owner(node.name, node.stat.uid, node.stat.gid);
-  if (node.stat.type != FileType::symlink) into.set_mode(node.name, node.stat.mode);
   if (source)
     for (const auto& [key, value] : read_upper_xattrs(source, node.name).layer) into.set_xattr(node.name, key, value);
+  if (node.stat.type != FileType::symlink) into.set_mode(node.name, node.stat.mode);
   into.set_mtime(node.name, node.stat.mtime);
 }
 

@@ -43,6 +43,11 @@ HttpRequest token_request(const Url& realm, const std::string& service, const st
 
 }  // namespace
 
+std::string Authorizer::Need::scope() const {
+  std::string scope = "repository:" + endpoint.repository + ":" + actions;
+  return also_from.empty() ? scope : scope + " repository:" + also_from + ":pull";
+}
+
 TokenKey Authorizer::key_for(const Need& need, const BearerChallenge& challenge) const {
   return {need.registry, challenge.realm, challenge.service, need.scope()};
 }
@@ -117,7 +122,8 @@ void Authorizer::add_hint(RegistryError& error, const Need& need) const {
   const std::string& location = need.endpoint.location;
   switch (standing.introduction) {
     case Introduction::anonymous:
-      error.set_hint(fmt::format("check the name; if the image is private: imgb login {}", location));
+      error.set_hint(
+          fmt::format("check the name; if the image is private: podman login {0} or docker login {0}", location));
       break;
     case Introduction::stored:
       error.set_hint(fmt::format("the credentials stored for {} do not open {}, or there is no such image", location,
@@ -126,7 +132,7 @@ void Authorizer::add_hint(RegistryError& error, const Need& need) const {
     case Introduction::withheld:
       error.set_hint(
           fmt::format("the credentials stored for {0} were not sent to {1}, which it names as its token "
-                      "service; if the two belong together, store the same ones for both: imgb login {1}",
+                      "service; if the two belong together, store the same ones for both: podman login {1}",
                       location, standing.service));
       break;
   }

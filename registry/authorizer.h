@@ -28,7 +28,8 @@ class Authorizer {
     Origin registry;
     Endpoint endpoint;
     std::string actions = "pull";
-    std::string scope() const { return "repository:" + endpoint.repository + ":" + actions; }
+    std::string also_from = {};  ///< A repository to be pulled from at the same time.
+    std::string scope() const;   ///< One or two, with a space between them.
   };
   /// The Authorization header to send with the next request; nullopt while none is known to be needed.
   std::optional<std::string> find_header(const Need& need) const;

@@ -3,6 +3,7 @@
 #include "core/base/text.h"
 #include "registry/blob_download.h"
 #include "registry/registry_error.h"
+#include "registry/requests.h"
 
 namespace imgb {
 namespace {
@@ -20,15 +21,6 @@ class ManifestBody : public Sink {
   }
   std::string text;
 };
-
-std::string accepted_types() {
-  return fmt::format("{}, {}, {}, {}", media_type::kOciIndex, media_type::kOciManifest, media_type::kDockerIndex,
-                     media_type::kDockerManifest);
-}
-
-std::string manifest_path(const Reference& name) {
-  return "/manifests/" + (name.digest() ? name.digest()->str() : name.tag().value_or("latest"));
-}
 
 /// The declared type, when it says anything: some servers send every file as text/plain or octet-stream.
 std::string declared_type(const ResponseHead& head) {
@@ -114,7 +106,7 @@ void RegistryClient::try_endpoints(const Reference& name, const std::string& wha
 }
 
 FetchedManifest RegistryClient::get_manifest(const Reference& name, std::stop_token stop, Activity* activity) {
-  Session::Call call{"GET", manifest_path(name), {{"Accept", accepted_types()}}};
+  Session::Call call{"GET", manifest_path(name), {{"Accept", accepted_manifest_types()}}};
   std::optional<FetchedManifest> found;
   auto attempt = [&](const Endpoint& endpoint) {
     ManifestBody body;
@@ -135,12 +127,11 @@ FetchedManifest RegistryClient::get_manifest(const Reference& name, std::stop_to
 }
 
 std::optional<Descriptor> RegistryClient::find_manifest(const Reference& name, std::stop_token stop) {
-  Session::Call call{"HEAD", manifest_path(name), {{"Accept", accepted_types()}}};
+  Session::Call call{"HEAD", manifest_path(name), {{"Accept", accepted_manifest_types()}}};
   std::optional<Descriptor> found;
   try {
     try_endpoints(name, name.familiar(), stop, [&](const Endpoint& endpoint) {
-      ResponseHead head = session_.send(
-          endpoint, call, [](const ResponseHead&) { return nullptr; }, stop);
+      ResponseHead head = session_.send(endpoint, call, no_body(), stop);
       auto digest = Digest::find(head.headers.find("Docker-Content-Digest").value_or(""));
       auto size = find_unsigned(head.headers.find("Content-Length").value_or(""));
       if (digest && size) found = Descriptor{declared_type(head), *digest, *size, {}, {}, {}};

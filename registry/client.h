@@ -26,6 +26,9 @@ class BlobTap : public Sink {
   virtual void restart() = 0;
 };
 
+/// How a blob came to be in a repository.
+enum class BlobSent { present, mounted, uploaded };
+
 /// A manifest or index as the registry sent it. `descriptor.digest` is computed from `bytes`, whatever headers say
 /// (V71).
 struct FetchedManifest {
@@ -34,12 +37,12 @@ struct FetchedManifest {
   std::variant<Manifest, Index> content;
 };
 
-/// The reading side of the distribution protocol (OCI distribution-spec 1.1, Docker Registry HTTP API V2) for one
+/// The client's side of the distribution protocol (OCI distribution-spec 1.1, Docker Registry HTTP API V2) for one
 /// user's settings: mirrors, credentials, retries. Threads: all functions may be called at once. Borrows settings and
 /// transport.
 ///
-/// Names are looked for in the mirrors that registries.conf gives, then in the registry itself; when nobody has it the
-/// error lists what was tried. Kinds: not_found, denied, corrupt, unavailable, unsupported, input (settings),
+/// What is read is looked for in the mirrors that registries.conf gives, then in the registry itself; when nobody has
+/// it the error lists what was tried. Kinds: not_found, denied, corrupt, unavailable, unsupported, input (settings),
 /// cancelled.
 class RegistryClient {
  public:
@@ -56,6 +59,19 @@ class RegistryClient {
   /// are fetched again, up to a limit, and never kept. URLs that a descriptor carries are never asked (V61).
   void fetch_blob(const Reference& repository, const Descriptor& blob, BlobStore& store, BlobTap* tap,
                   Activity* activity, std::stop_token stop);
+
+  // --- writing: into the registry itself, never into a mirror; in client_write.cc ---
+
+  /// Afterwards the repository has the blob. It is looked for there, then asked for from `mount_from`, a repository of
+  /// the same registry (may be empty), then sent. Broken uploads go on where they stopped. Error(corrupt) when the
+  /// store's own bytes are not the blob.
+  BlobSent push_blob(const Reference& repository, const Descriptor& blob, const BlobStore& store,
+                     const std::string& mount_from, Activity* activity, std::stop_token stop);
+  /// Whether the name means this very manifest already, in the registry itself.
+  bool has_manifest(const Reference& name, const Digest& digest, Activity* activity, std::stop_token stop);
+  /// Under the name's digest, when it has one, or its tag. What it refers to has to be there before.
+  void put_manifest(const Reference& name, const Descriptor& manifest, const std::string& bytes, Activity* activity,
+                    std::stop_token stop);
 
  private:
   void try_endpoints(const Reference& name, const std::string& what, const std::stop_token& stop,

@@ -30,7 +30,7 @@ CurlChannel::~CurlChannel() {
   if (multi_) curl().multi_cleanup(multi_);
 }
 
-CURLcode CurlChannel::run(const std::uint64_t& bytes_in, StallWatch stall, const std::stop_token& stop) {
+CURLcode CurlChannel::run(const std::uint64_t& bytes_moved, StallWatch stall, const std::stop_token& stop) {
   Added added(multi_, easy_);
   std::stop_callback wake(stop, [&] { curl().multi_wakeup(multi_); });
   for (int running = 1;;) {
@@ -41,7 +41,7 @@ CURLcode CurlChannel::run(const std::uint64_t& bytes_in, StallWatch stall, const
     if (running == 0) break;
     auto before = std::chrono::steady_clock::now();
     curl().multi_poll(multi_, nullptr, 0, stall.poll_ms(), nullptr);
-    stall.add(std::chrono::steady_clock::now() - before, bytes_in);
+    stall.add(std::chrono::steady_clock::now() - before, bytes_moved);
   }
   int left = 0;
   while (CURLMsg* message = curl().multi_info_read(multi_, &left)) {

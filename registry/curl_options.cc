@@ -59,6 +59,10 @@ void set_request_options(CURL* easy, const HttpRequest& request, CurlHeaderList&
   set_option(easy, CURLOPT_URL, request.url.str().c_str());
   if (request.method == "HEAD") {
     set_option(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.upload) {
+    set_option(easy, CURLOPT_UPLOAD, 1L);
+    set_option(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.upload->size_bytes));
+    set_option(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
   } else if (request.body) {
     set_option(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
     set_option(easy, CURLOPT_COPYPOSTFIELDS, request.body->c_str());

@@ -1,6 +1,8 @@
 #pragma once
 #include <exception>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "registry/address.h"
@@ -24,7 +26,7 @@ class CurlTransfer {
   const std::optional<AddressClass>& peer() const { return peer_; }
   const ResponseHead& head() const { return parser_.head(); }
   bool got_head() const { return got_head_; }
-  const std::uint64_t& bytes_in() const { return bytes_in_; }
+  const std::uint64_t& bytes_moved() const { return bytes_moved_; }  ///< In and out.
   const std::exception_ptr& failure() const { return failure_; }
   const std::optional<AddressClass>& refused() const { return refused_; }
   std::string_view error_text() const { return error_text_; }
@@ -32,6 +34,8 @@ class CurlTransfer {
  private:
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);
   static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self);
+  static std::size_t on_upload(char* into, std::size_t, std::size_t size, void* self);
+  static int on_seek(void* self, curl_off_t offset, int origin);
   static curl_socket_t on_open_socket(void* self, curlsocktype, curl_sockaddr* address);
   static int on_before_request(void* self, char* peer, char*, int, int);
 
@@ -39,6 +43,7 @@ class CurlTransfer {
   std::size_t guarded(std::size_t size, Use use) noexcept;
   void take_header(std::string_view line);
   void take_body(std::string_view data);
+  std::size_t give_upload(std::span<std::byte> into);
   bool may_use(std::optional<AddressClass> address) noexcept;
 
   const HttpRequest& request_;
@@ -48,7 +53,9 @@ class CurlTransfer {
   ResponseHeadParser parser_;
   bool got_head_ = false;
   Sink* sink_ = nullptr;
-  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_moved_ = 0;
+  std::unique_ptr<Source> upload_;
+  std::uint64_t uploaded_ = 0;
   std::exception_ptr failure_;
   std::optional<AddressClass> refused_, peer_;
   char error_text_[CURL_ERROR_SIZE] = {};

@@ -32,7 +32,7 @@ ResponseHead CurlTransport::perform(const HttpRequest& request, const OnHead& on
   transfer.set_callbacks();
   channel->last = request.url.origin;
   // A channel whose transfer throws is dropped with its connection: nothing half read is used again.
-  CURLcode code = channel->run(transfer.bytes_in(), StallWatch(options_.stall_timeout, options_.stall_bytes), stop);
+  CURLcode code = channel->run(transfer.bytes_moved(), StallWatch(options_.stall_timeout, options_.stall_bytes), stop);
   if (transfer.failure()) std::rethrow_exception(transfer.failure());
   if (code != CURLE_OK) throw_curl_failure(code, transfer, request);
   if (!transfer.got_head()) {

@@ -17,7 +17,8 @@ AddressRule rule_after_redirect(const ResponseHead& first, bool strict) {
   return rule;
 }
 
-/// The request for the next hop.
+}  // namespace
+
 void turn(HttpRequest& request, const Url& to, const Origin& home, const AddressRule& rule,
           const RedirectRules& rules) {
   if (to.origin == home) {
@@ -43,8 +44,6 @@ void turn(HttpRequest& request, const Url& to, const Origin& home, const Address
   request.url = to;
 }
 
-}  // namespace
-
 ResponseHead exchange(HttpTransport& transport, HttpRequest request, const HttpTransport::OnHead& on_head,
                       const RedirectRules& rules, const std::stop_token& stop) {
   const Origin home = request.url.origin;
@@ -57,6 +56,9 @@ ResponseHead exchange(HttpTransport& transport, HttpRequest request, const HttpT
       head.redirected = request.url.origin != home;
       auto field = head.headers.find("Location");
       if (!is_redirect(head.status) || !field) return on_head(head);
+      if ((request.body || request.upload) && head.status < 307)
+        throw_error(ErrorKind::denied, "{} {} is answered by redirect {}, which means another request", request.method,
+                    request.url.redacted(), head.status);
       location = std::string(*field);
       if (!after) after = rule_after_redirect(head, rules.strict);
       return &ignored;

@@ -15,9 +15,13 @@ struct RedirectRules {
   std::vector<std::string> private_headers;  ///< More headers that only the first origin may see.
 };
 
+/// Makes the request one to `to`, which some server named: what is `home`'s alone stays behind. `rule`: where the name
+/// may lead to.
+void turn(HttpRequest& request, const Url& to, const Origin& home, const AddressRule& rule, const RedirectRules& rules);
+
 /// One request and the redirects it leads to, at most ten. Authorization, Cookie, Proxy-Authorization and the client
 /// certificate stay with the first origin, and do not come back when a chain of redirects does (V60). `on_head` hears
-/// of the last answer alone.
+/// of the last answer alone. A body is sent again after 307 and 308 only; Error(denied) for other redirects of it.
 ResponseHead exchange(HttpTransport& transport, HttpRequest request, const HttpTransport::OnHead& on_head,
                       const RedirectRules& rules, const std::stop_token& stop);
 

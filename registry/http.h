@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -41,11 +42,18 @@ struct TlsOptions {
   friend bool operator==(const TlsOptions&, const TlsOptions&) = default;
 };
 
+/// A body that is read while it is sent.
+struct Upload {
+  std::function<std::unique_ptr<Source>()> open;  ///< From its first byte; once for each request that is sent.
+  std::uint64_t size_bytes = 0;                   ///< What `open` gives, exactly.
+};
+
 struct HttpRequest {
   std::string method = "GET";  ///< HEAD has no body in the answer.
   Url url;
   Headers headers;
   std::optional<std::string> body;
+  std::optional<Upload> upload;  ///< Instead of `body`.
   TlsOptions tls;
   AddressRule addresses;  ///< Checked on what the name resolves to, before a byte is sent. Not behind a proxy.
 };

@@ -1,6 +1,7 @@
 #include "registry/session.h"
 
 #include "core/base/time.h"
+#include "registry/credential_policy.h"
 #include "registry/exchange.h"
 #include "registry/registry_error.h"
 
@@ -21,6 +22,17 @@ bool may_be_other_scheme(const Error& error, std::string_view tried) {
   return transport->failure() == TransportFailure::malformed || transport->failure() == TransportFailure::cut;
 }
 
+void refer(HttpRequest& request, const Session::Referral& referral, const RedirectRules& rules) {
+  Url to = follow_redirect(request.url, referral.location, 0);
+  if (!referral.query.empty()) to.target += (to.target.find('?') == std::string::npos ? "?" : "&") + referral.query;
+  const Origin home = request.url.origin;
+  if (to.origin == home) {
+    request.url = to;
+  } else {
+    turn(request, to, home, AddressRule::named_by(referral.namer.value_or(AddressClass::global)), rules);
+  }
+}
+
 bool is_wanted(int status) { return status / 100 == 2 || status == 416; }
 
 }  // namespace
@@ -30,6 +42,8 @@ HttpRequest Session::request_for(const std::string& scheme, const Endpoint& endp
   request.method = call.method;
   request.url = Url::parse(fmt::format("{}://{}/v2/{}{}", scheme, endpoint.authority, endpoint.repository, call.path));
   request.headers = call.headers;
+  request.body = call.body;
+  request.upload = call.upload;
   request.tls = settings_.tls_for(endpoint.location);
   if (endpoint.insecure) request.tls.verify = false;
   // A name that is trusted for being on loopback must lead there.
@@ -40,10 +54,11 @@ HttpRequest Session::request_for(const std::string& scheme, const Endpoint& endp
 ResponseHead Session::send_by(Contact& contact, const Endpoint& endpoint, const Call& call,
                               const HttpTransport::OnHead& on_head, const std::stop_token& stop) {
   HttpRequest request = request_for(contact.scheme, endpoint, call);
-  Authorizer::Need need{request.url.origin, endpoint, call.actions};
+  Authorizer::Need need{request.url.origin, endpoint, call.actions, call.also_from};
   RedirectRules rules{[&](const Origin& origin) { return settings_.tls_for(origin.authority()); }};
+  if (call.referral) refer(request, *call.referral, rules);
   for (bool answered = false;; answered = true) {
-    auto authorization = authorizer_.find_header(need);
+    auto authorization = request.url.origin == need.registry ? authorizer_.find_header(need) : std::nullopt;
     if (authorization) request.headers.set("Authorization", *authorization);
     ExcerptSink excerpt;
     ResponseHead head;
@@ -59,7 +74,8 @@ ResponseHead Session::send_by(Contact& contact, const Endpoint& endpoint, const 
     }
     if (is_wanted(head.status)) return head;
     // A challenge by a server that the registry sent us to is not the registry's.
-    if (head.status == 401 && !answered && !head.redirected && authorizer_.answer(need, head, stop)) continue;
+    bool is_registry = request.url.origin == need.registry && !head.redirected;
+    if (head.status == 401 && !answered && is_registry && authorizer_.answer(need, head, stop)) continue;
     RegistryError error = registry_error(call.method + " " + request.url.redacted(), head, excerpt.text(), now());
     authorizer_.add_hint(error, need);
     throw error;

@@ -19,11 +19,21 @@ class Session {
   Session(HttpTransport& transport, RegistrySettings& settings, Authorizer& authorizer)
       : transport_(transport), settings_(settings), authorizer_(authorizer) {}
 
+  struct Referral {
+    std::string location;  ///< The header's value.
+    std::optional<AddressClass> namer;
+    std::string query = {};  ///< To add: "digest=...".
+  };
   struct Call {
     std::string method = "GET";
     std::string path;  ///< Below /v2/<repository>: "/manifests/latest"
     Headers headers;
     std::string actions = "pull";
+    std::string also_from = {};  ///< Another repository of the registry, to be pulled from in the same request.
+    std::optional<std::string> body = {};
+    std::optional<Upload> upload = {};
+    /// Instead of the path: where an earlier answer of the registry sent us. Another server gets no credential.
+    std::optional<Referral> referral = {};
   };
   /// `on_head` hears of 2xx answers, and 416, alone. Any other status throws RegistryError; no answer, TransportError.
   ResponseHead send(const Endpoint& endpoint, const Call& call, const HttpTransport::OnHead& on_head,

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/oci/json.h"
 
 namespace imgb {
@@ -45,7 +46,7 @@ Url token_url(const Url& realm, std::string_view service, std::string_view scope
     url.target.append(name).append("=").append(percent_encode(value));
   };
   add("service", service);
-  add("scope", scope);
+  for (std::string_view one : split(scope, ' ')) add("scope", one);
   add("account", account);
   return url;
 }

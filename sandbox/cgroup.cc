@@ -216,13 +216,15 @@ std::unique_ptr<Cgroup> Cgroup::create(const CgroupPlaces& places, const Wants& 
 
   auto made = maker.unified(in_v2);
   if (!made && wants.required) throw_no_controller(in_v2.empty() ? "devices" : in_v2.front());
-  if (made) {
-    set_limits_v2(made->dir, wants, in_v2);
-    cgroup->limits_processes_ = wants.pids.has_value();
-  }
+  bool limits = made.has_value();
   if (!made && devices_in_v2) made = maker.unified({});
   if (made) {
+    // Kept before anything is refused: it goes when this does.
     Part& part = cgroup->keep("", {std::move(made->dir), std::move(made->path)});
+    if (limits) {
+      set_limits_v2(part.dir, wants, in_v2);
+      cgroup->limits_processes_ = wants.pids.has_value();
+    }
     if (devices_in_v2) cgroup->device_program_ = forbid_devices_v2(part.dir, wants);
   }
   return cgroup->parts_.empty() ? nullptr : std::move(cgroup);

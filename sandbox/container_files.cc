@@ -16,33 +16,6 @@ using nlohmann::json;
 constexpr std::size_t kMaxFileBytes = 4 << 20;
 constexpr std::size_t kMaxRecordBytes = 16 << 20;
 
-/// Bytes that are no UTF-8 (argv may hold any) survive as Latin-1 would read them: JSON has characters, not bytes.
-json bytes_to_json(std::string_view bytes) {
-  std::string text;
-  for (char c : bytes) {
-    auto u = static_cast<unsigned char>(c);
-    if (u < 0x80) {
-      text += c;
-    } else {
-      text += static_cast<char>(0xC0 | u >> 6);
-      text += static_cast<char>(0x80 | (u & 0x3F));
-    }
-  }
-  return text;
-}
-
-std::string bytes_from_json(const json& value) {
-  const auto& text = value.get_ref<const std::string&>();
-  std::string bytes;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto u = static_cast<unsigned char>(text[i]);
-    if (u >= 0xC2 && u <= 0xC3 && i + 1 < text.size())
-      u = static_cast<unsigned char>((u & 3) << 6 | (text[++i] & 0x3F));
-    bytes += static_cast<char>(u);
-  }
-  return bytes;
-}
-
 json to_json(const std::vector<PortForward>& ports) {
   json list = json::array();
   for (const PortForward& p : ports)
@@ -73,7 +46,7 @@ auto checked(std::string_view what, Read read) {
 
 std::string render(const ContainerConfig& c) {
   json command = json::array();
-  for (const std::string& word : c.command) command.push_back(bytes_to_json(word));
+  for (const std::string& word : c.command) command.push_back(text_of_bytes(word));
   json out = {{"id", c.id},
               {"name", c.name},
               {"image", c.image},
@@ -85,7 +58,7 @@ std::string render(const ContainerConfig& c) {
               {"stop_signal", c.stop_signal},
               {"stop_timeout_seconds", c.stop_timeout_seconds},
               {"tty", c.tty},
-              {"request", bytes_to_json(c.request)}};
+              {"request", text_of_bytes(c.request)}};
   return out.dump(1);
 }
 
@@ -102,8 +75,8 @@ ContainerConfig parse_container_config(std::string_view text) {
                       .stop_signal = in.at("stop_signal"),
                       .stop_timeout_seconds = in.at("stop_timeout_seconds"),
                       .tty = in.at("tty"),
-                      .request = bytes_from_json(in.at("request"))};
-    for (const json& word : in.at("command")) c.command.push_back(bytes_from_json(word));
+                      .request = bytes_of_text(in.at("request").get_ref<const std::string&>())};
+    for (const json& word : in.at("command")) c.command.push_back(bytes_of_text(word.get_ref<const std::string&>()));
     return c;
   });
 }
@@ -119,7 +92,7 @@ std::string render(const ContainerState& s) {
               {"finished", s.finished},
               {"exit_code", s.exit_code ? json(*s.exit_code) : json()},
               {"out_of_memory", s.out_of_memory},
-              {"error", bytes_to_json(s.error)},
+              {"error", text_of_bytes(s.error)},
               {"ports", to_json(s.ports)}};
   return out.dump(1);
 }
@@ -138,7 +111,7 @@ ContainerState parse_container_state(std::string_view text) {
                      .started = in.at("started"),
                      .finished = in.at("finished"),
                      .out_of_memory = in.at("out_of_memory"),
-                     .error = bytes_from_json(in.at("error")),
+                     .error = bytes_of_text(in.at("error").get_ref<const std::string&>()),
                      .ports = ports_of(in.at("ports"))};
     if (!in.at("exit_code").is_null()) s.exit_code = in.at("exit_code").get<int>();
     return s;

@@ -113,14 +113,15 @@ class StartFailure : public Error {
  private:
   int exit_code_;
 };
-void start_supervisor(const std::vector<std::string>& words);
+/// Returns its warnings.
+std::vector<std::string> start_supervisor(const std::vector<std::string>& words);
 /// In the supervisor: tells the waiting parent. Once.
 class SupervisorReport {
  public:
   /// From the descriptor that start_supervisor gave. Make it first: threads made later inherit the signal mask that
   /// supervise() needs.
   SupervisorReport();
-  void ready();
+  void ready(const std::vector<std::string>& warnings);
   void failed(const Error& error, int exit_code = 125);
 
  private:

@@ -35,7 +35,7 @@ constexpr std::size_t kMaxLeftover = 1 << 20;
 int milliseconds_until(std::optional<Clock::time_point> deadline) {
   if (!deadline) return -1;
   auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - Clock::now()).count();
-  return static_cast<int>(std::max<std::int64_t>(0, left));
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX));
 }
 
 /// Reads once what is there. False: end of file, or nothing there.
@@ -164,7 +164,10 @@ bool Running::State::wait_for_end(std::stop_token stop, int output, Sink* sink,
       kill_at = Clock::now() + kGrace;
       send_signal(SIGTERM);
     }
-    if (kill_at && Clock::now() >= *kill_at) kill_all();
+    if (kill_at && Clock::now() >= *kill_at) {
+      kill_all();
+      kill_at = Clock::time_point::max();
+    }
     if (watched[0].revents) break;
     if (deadline && !kill_at && Clock::now() >= *deadline) return false;
   }

@@ -52,7 +52,7 @@ Fd blocked_signals() {
 
 }  // namespace
 
-void start_supervisor(const std::vector<std::string>& words) {
+std::vector<std::string> start_supervisor(const std::vector<std::string>& words) {
   Pipe report = make_pipe();
   Spawn spawn;
   int self = ::open("/proc/self/exe", O_PATH | O_CLOEXEC);
@@ -68,7 +68,12 @@ void start_supervisor(const std::vector<std::string>& words) {
   report.write.reset();
   std::string said = read_all(report.read, 1 << 20, "the supervisor's report");
   child.release();
-  if (said == kReady) return;
+  if (said.starts_with(kReady)) {
+    std::vector<std::string> warnings;
+    for (std::string_view line : split(std::string_view(said).substr(kReady.size()), '\n'))
+      if (!line.empty()) warnings.emplace_back(line);
+    return warnings;
+  }
   if (said.empty()) throw_error(ErrorKind::internal, "the container's supervisor ended without a word");
   std::size_t first = said.find(' '), second = said.find(' ', first + 1);
   auto kind = find_unsigned(std::string_view(said).substr(0, first));
@@ -89,8 +94,8 @@ SupervisorReport::SupervisorReport() : to_parent_(kReportFd) {
   ::pthread_sigmask(SIG_BLOCK, &mine, nullptr);
 }
 
-void SupervisorReport::ready() {
-  write_all(to_parent_, kReady, "the report");
+void SupervisorReport::ready(const std::vector<std::string>& warnings) {
+  write_all(to_parent_, std::string(kReady) + join(warnings, "\n"), "the report");
   to_parent_.reset();
 }
 

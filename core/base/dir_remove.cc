@@ -69,18 +69,21 @@ class TreeRemover {
   /// Removes what is not a folder; false when it is one.
   bool remove_name(int folder, const std::string& name) {
     if (stop_.stop_requested()) throw Error(ErrorKind::cancelled, "stopped while removing " + what_);
-    if (try_unlink(folder, name, 0)) return true;
+    if (try_unlink(folder, name, 0, !levels_.empty())) return true;
     if (errno == EISDIR) return false;
     fail("remove", name);
   }
 
-  /// An absent name counts as removed. Write permission or the immutable flag of the folder may be in the way.
-  static bool try_unlink(int folder, const std::string& name, int flags) {
+  /// An absent name counts as removed. Write permission or the immutable flag of the folder may be in the way, which is
+  /// ours to change when it goes too.
+  static bool try_unlink(int folder, const std::string& name, int flags, bool folder_goes) {
     if (::unlinkat(folder, name.c_str(), flags) == 0 || errno == ENOENT) return true;
     if (errno != EACCES && errno != EPERM) return false;
     int error = errno;
-    ::fchmod(folder, 0700);
-    clear_immutable(folder, ".");
+    if (folder_goes) {
+      ::fchmod(folder, 0700);
+      clear_immutable(folder, ".");
+    }
     if (error == EPERM) clear_immutable(folder, name.c_str());
     return ::unlinkat(folder, name.c_str(), flags) == 0 || errno == ENOENT;
   }
@@ -148,7 +151,7 @@ class TreeRemover {
     Level& top = levels_.back();
     if (levels_.size() > 1 && !levels_[levels_.size() - 2].fd) reopen_parent(levels_[levels_.size() - 2], top);
     int above = levels_.size() > 1 ? levels_[levels_.size() - 2].fd.get() : root;
-    if (!try_unlink(above, top.name, AT_REMOVEDIR)) {
+    if (!try_unlink(above, top.name, AT_REMOVEDIR, levels_.size() > 1)) {
       // A file system may have hidden entries from us while we removed others.
       if ((errno != ENOTEMPTY && errno != EEXIST) || top.passes >= kMaxPasses) fail("remove");
       sweep(top);

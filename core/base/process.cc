@@ -45,7 +45,6 @@ class Child::Keeper {
   /// Runs spawn_child on a thread that stays until this object is destroyed.
   Keeper(const Spawn& spawn, SpawnedChild& child) {
     std::exception_ptr failure;
-    std::atomic_flag started;
     thread_ = std::thread([&] {
       std::atomic_flag& leave = leave_;
       try {
@@ -53,11 +52,11 @@ class Child::Keeper {
       } catch (...) {
         failure = std::current_exception();
       }
-      started.test_and_set();
-      started.notify_one();
+      started_.test_and_set();
+      started_.notify_one();  // it may be woken before, and go on: so the flag is not on its stack
       leave.wait(false);
     });
-    started.wait(false);
+    started_.wait(false);
     if (!failure) return;
     stop();
     std::rethrow_exception(failure);
@@ -71,7 +70,7 @@ class Child::Keeper {
     leave_.notify_one();
     if (thread_.joinable()) thread_.join();
   }
-  std::atomic_flag leave_;
+  std::atomic_flag started_, leave_;
   std::thread thread_;
 };
 

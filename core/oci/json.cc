@@ -82,4 +82,29 @@ json parse_json(std::string_view text, std::size_t max_bytes, std::string_view w
   }
 }
 
+std::string text_of_bytes(std::string_view bytes) {
+  std::string text;
+  for (char c : bytes) {
+    auto u = static_cast<unsigned char>(c);
+    if (u < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xC0 | u >> 6);
+      text += static_cast<char>(0x80 | (u & 0x3F));
+    }
+  }
+  return text;
+}
+
+std::string bytes_of_text(std::string_view text) {
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto u = static_cast<unsigned char>(text[i]);
+    if (u >= 0xC2 && u <= 0xC3 && i + 1 < text.size())
+      u = static_cast<unsigned char>((u & 3) << 6 | (text[++i] & 0x3F));
+    bytes += static_cast<char>(u);
+  }
+  return bytes;
+}
+
 }  // namespace imgb

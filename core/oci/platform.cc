@@ -2,7 +2,9 @@
 
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <array>
+#include <span>
 #include <vector>
 
 #include "core/base/error.h"
@@ -39,10 +41,21 @@ bool is_word(std::string_view text) {
   return true;
 }
 
-/// "v7" -> 7; 0 for none.
+/// "v7" -> 7; 0 for none, and for what no processor has.
 int level(std::string_view variant) {
-  if (!variant.starts_with('v')) return 0;
-  return static_cast<int>(find_unsigned(variant.substr(1)).value_or(0));
+  bool known = variant.size() == 2 && variant[0] == 'v' && variant[1] >= '0' && variant[1] <= '9';
+  return known ? variant[1] - '0' : 0;
+}
+
+constexpr std::array<std::string_view, 15> kSystems = {"aix",     "android", "darwin",  "dragonfly", "freebsd",
+                                                       "illumos", "ios",     "js",      "linux",     "netbsd",
+                                                       "openbsd", "plan9",   "solaris", "wasip1",    "windows"};
+constexpr std::array<std::string_view, 15> kArchitectures = {"386",     "amd64",   "arm",    "arm64",    "loong64",
+                                                             "mips",    "mipsle",  "mips64", "mips64le", "ppc64",
+                                                             "ppc64le", "riscv64", "s390x",  "wasm",     "sparc64"};
+
+bool is_one_of(std::span<const std::string_view> known, std::string_view word) {
+  return std::ranges::find(known, word) != known.end();
 }
 
 }  // namespace
@@ -67,12 +80,18 @@ Platform Platform::parse(std::string_view text) {
   Platform p;
   if (parts.size() == 1) {
     // One word is an operating system or an architecture, as containerd takes it.
-    p = host();
-    std::string word = lower_ascii(parts[0]);
-    if (word == "linux" || word == "windows" || word == "darwin" || word == "freebsd" || word == "macos")
-      p.os = word;
+    p = {.os = std::string(parts[0]), .architecture = std::string(parts[0])};
+    normalise(p);
+    bool is_system = is_one_of(kSystems, p.os);
+    if (!is_system && !is_one_of(kArchitectures, p.architecture))
+      throw Error(ErrorKind::input,
+                  fmt::format("platform {}: no such operating system or architecture", printable(text, 100)))
+          .set_hint("write it as linux/arm64");
+    Platform here = host();
+    if (is_system)
+      p.architecture = here.architecture, p.variant = here.variant;
     else
-      p.architecture = word, p.variant.clear();
+      p.os = here.os;
   } else {
     p.os = parts[0], p.architecture = parts[1];
     if (parts.size() == 3) p.variant = parts[2];

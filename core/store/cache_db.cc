@@ -129,13 +129,13 @@ struct CacheDb::State {
   void create() {
     run(db, "PRAGMA auto_vacuum=INCREMENTAL");
     run(db, "PRAGMA journal_mode=WAL");
-    run(db,
+    std::string statements =
         "BEGIN IMMEDIATE;"
         // With row ids: else values lie in the tree that is searched, and a search reads every large one that it
         // passes.
         "CREATE TABLE IF NOT EXISTS entry(tab INTEGER, key BLOB, value BLOB, used INTEGER, PRIMARY KEY(tab, key));"
-        "PRAGMA user_version=2;"
-        "COMMIT");
+        "PRAGMA user_version=";
+    run(db, (statements + std::to_string(kVersion) + ";COMMIT").c_str());
   }
 
   /// Runs `body` on the open database; trouble in it is `otherwise`.

@@ -18,7 +18,9 @@ class Reach {
   void visit(const Descriptor& blob, int depth) {
     if (depth > kMaxIndexDepth) throw_error(ErrorKind::corrupt, "indexes nested deeper than {}", kMaxIndexDepth);
     bool refers = media_type::is_manifest(blob.media_type) || media_type::is_index(blob.media_type);
-    if (!seen_.insert(blob.digest).second || !refers) return;
+    seen_.insert(blob.digest);
+    // Somebody may name a manifest as a layer: then it is needed, and what it needs is not known yet.
+    if (!refers || !followed_.insert(blob.digest).second) return;
     auto text = read_(blob);
     if (!text) return;
     auto parsed = parse_manifest(*text, blob.media_type);
@@ -34,7 +36,7 @@ class Reach {
 
  private:
   const ReadManifest& read_;
-  std::set<Digest> seen_;
+  std::set<Digest> seen_, followed_;
 };
 
 /// Files in ingest/ that nobody is writing, nor is about to.

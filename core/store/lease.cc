@@ -68,9 +68,13 @@ FileLock Lease::lock_for_looking() const {
 
 std::set<std::string> Lease::held_by_others() const {
   std::set<std::string> things;
+  std::string ours = [&] {
+    std::lock_guard hold(state_->mutex);
+    return state_->name;
+  }();
   Dir folder = state_->root.make_dirs(layout::kLeases, 0700);
   for (const Dir::Entry& entry : folder.list()) {
-    if (entry.name == state_->name) continue;
+    if (entry.name == ours) continue;
     auto file = folder.find_file(entry.name, O_RDONLY);
     if (!file) continue;
     if (try_lock(*file)) {

@@ -31,6 +31,11 @@ std::optional<Descriptor> find_named(Store& store, const Reference& name) {
   return std::nullopt;
 }
 
+/// From here on nobody removes them.
+void hold_layers(Store& store, const LocalImage& image) {
+  for (const Descriptor& layer : image.manifest.layers) store.blobs().find_size(layer.digest);
+}
+
 std::optional<LocalImage> find_by_id(Store& store, std::string_view typed, const Platform& platform) {
   std::string_view hex = typed.starts_with("sha256:") ? typed.substr(7) : typed;
   if (!looks_like_id(hex)) return std::nullopt;
@@ -42,15 +47,16 @@ std::optional<LocalImage> find_by_id(Store& store, std::string_view typed, const
           .set_hint("give more of its digits");
     found = std::move(image);
   }
+  if (found) hold_layers(store, *found);
   return found;
 }
 
-/// Says of what is missing or damaged whose it is, and what brings it back. From here on nobody removes its layers.
+/// Says of what is missing or damaged whose it is, and what brings it back.
 LocalImage read_named(Store& store, const Descriptor& found, const std::string& name, const Platform& platform) {
   try {
     LocalImage image = read_local_image(store.blobs(), found, platform);
     image.names = {name};
-    for (const Descriptor& layer : image.manifest.layers) store.blobs().find_size(layer.digest);
+    hold_layers(store, image);
     return image;
   } catch (Error& e) {
     if (e.kind() != ErrorKind::corrupt && e.kind() != ErrorKind::not_found) throw;
@@ -105,6 +111,21 @@ std::vector<LocalImage> list_local_images(Store& store, const Platform& platform
     if (!image.name.empty()) images[at->second].names.push_back(image.name);
   }
   return images;
+}
+
+std::vector<std::string> names_of(Store& store, const LocalImage& image) {
+  std::vector<std::string> names;
+  for (const LocalImage& other : list_local_images(store, image.config.platform, [](const std::string&) {}))
+    if (other.descriptor.digest == image.descriptor.digest)
+      names.insert(names.end(), other.names.begin(), other.names.end());
+  return names;
+}
+
+std::optional<Descriptor> find_named_image(Store& store, std::string_view typed) {
+  if (typed.starts_with("sha256:")) return std::nullopt;
+  auto name = find_reference(typed);
+  auto image = name ? find_named(store, *name) : std::nullopt;
+  return image ? image : store.images().find_foreign(typed);
 }
 
 std::optional<LocalImage> find_local_image(Store& store, std::string_view typed, const Platform& platform) {

@@ -38,6 +38,12 @@ LocalImage read_local_image(const BlobStore& blobs, const Descriptor& image, con
 std::vector<LocalImage> list_local_images(Store& store, const Platform& platform,
                                           const std::function<void(const std::string& what)>& on_broken);
 
+/// All names of the image: those of its manifest, and of the indexes that lead to it for its platform.
+std::vector<std::string> names_of(Store& store, const LocalImage& image);
+
+/// What a name means as a whole: an index stays one. nullopt for an id, and when there is none of that name.
+std::optional<Descriptor> find_named_image(Store& store, std::string_view typed);
+
 /// Finds what a user typed: a name (":latest" is added), a full or shortened id, the digest of a manifest. A name wins
 /// over an id. Error(input) when a shortened id fits several images.
 std::optional<LocalImage> find_local_image(Store& store, std::string_view typed, const Platform& platform);

@@ -16,13 +16,17 @@ namespace {
 
 constexpr int kMaxIndexDepth = 4;  // V59
 
-/// `seen` holds the manifests and indexes that were visited: an index may name one child any number of times.
+/// What was visited, and whether as something that refers to more: an index may name one child any number of times, and
+/// under several types.
+using Seen = std::set<std::pair<Digest, bool>>;
+
 void visit_image(const BlobStore& blobs, const Descriptor& image, const std::function<void(const Descriptor&)>& visit,
-                 std::set<Digest>& seen, int depth) {
+                 Seen& seen, int depth) {
   if (depth > kMaxIndexDepth) throw_error(ErrorKind::corrupt, "indexes nested deeper than {}", kMaxIndexDepth);
-  if (!seen.insert(image.digest).second || !blobs.peek_size(image.digest)) return;
+  bool refers = media_type::is_manifest(image.media_type) || media_type::is_index(image.media_type);
+  if (!seen.insert({image.digest, refers}).second || !blobs.peek_size(image.digest)) return;
   visit(image);
-  if (!media_type::is_manifest(image.media_type) && !media_type::is_index(image.media_type)) return;
+  if (!refers) return;
   auto parsed = parse_manifest(read_blob(blobs, image, kMaxManifestBytes), image.media_type);
   if (const auto* index = std::get_if<Index>(&parsed)) {
     for (const Descriptor& child : index->manifests) visit_image(blobs, child, visit, seen, depth + 1);
@@ -38,7 +42,7 @@ void visit_image(const BlobStore& blobs, const Descriptor& image, const std::fun
 
 void for_each_blob(const BlobStore& blobs, const Descriptor& image,
                    const std::function<void(const Descriptor&)>& visit) {
-  std::set<Digest> seen;
+  Seen seen;
   in_context([&] { return "image " + image.digest.str(); }, [&] { visit_image(blobs, image, visit, seen, 0); });
 }
 

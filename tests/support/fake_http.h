@@ -31,17 +31,18 @@ struct FakeFault {
   std::string path;    ///< Part of the target; "" fits all.
   int times = 1;       ///< Negative: for ever.
 
-  int status = 0;                                   ///< Answered instead of the real thing, when not 0 ...
-  Headers headers = {};                             ///< ... with these, which are also added to a real answer ...
-  std::optional<std::string> body = {};             ///< ... and this.
-  std::function<void(FakeReply&)> change = {};      ///< Has the last word about the answer.
-  std::optional<std::uint64_t> cut_at = {};         ///< The connection closes after that many bytes of the body.
-  std::optional<std::string> raw = {};              ///< These bytes instead of any HTTP; then the connection closes.
-  std::chrono::milliseconds byte_every{0};          ///< One byte of the body at a time, this far apart.
-  bool silent = false;                              ///< Reads the request and never answers.
-  bool reset = false;                               ///< Resets the connection instead of answering.
-  bool no_ranges = false;                           ///< As if Range had not been asked.
-  bool chunked = false;                             ///< Transfer-Encoding: chunked instead of Content-Length.
+  int status = 0;                               ///< Answered instead of the real thing, when not 0 ...
+  Headers headers = {};                         ///< ... with these, which are also added to a real answer ...
+  std::optional<std::string> body = {};         ///< ... and this.
+  std::function<void(FakeReply&)> change = {};  ///< Has the last word about the answer.
+  std::optional<std::uint64_t> cut_at = {};     ///< The connection closes after that many bytes of the body.
+  std::optional<std::string> raw = {};          ///< These bytes instead of any HTTP; then the connection closes.
+  std::chrono::milliseconds byte_every{0};      ///< One byte of the body at a time, this far apart.
+  bool silent = false;                          ///< Reads the request and never answers.
+  bool reset = false;                           ///< Resets the connection instead of answering.
+  std::optional<std::uint64_t> takes = {};      ///< So much of the request's body arrives; then the connection resets.
+  bool no_ranges = false;                       ///< As if Range had not been asked.
+  bool chunked = false;                         ///< Transfer-Encoding: chunked instead of Content-Length.
   std::optional<std::uint64_t> endless_after = {};  ///< Chunked, and after that many bytes zeros without end.
 };
 

@@ -159,6 +159,9 @@ FakeReply FakeRegistry::State::upload(const FakeRequest& request, const std::str
   }
   auto found = uploads.find(id);
   if (found == uploads.end()) return error_reply(404, "BLOB_UPLOAD_UNKNOWN");
+  std::string range = request.header("Content-Range");
+  if (!range.empty() && find_unsigned(range.substr(0, range.find('-'))) != found->second.size())
+    return error_reply(416, "BLOB_UPLOAD_INVALID");
   found->second += request.body;
   if (request.method == "PUT") {
     std::string bytes = std::move(found->second);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <stdexcept>
 
@@ -119,6 +120,12 @@ bool FakeServer::respond(FakeSocket& socket, const FakeRequest& request) {
     return false;
   }
   if (fault.reset) return socket.reset(), false;
+  if (fault.takes) {
+    FakeRequest part = request;
+    part.body.resize(std::min<std::uint64_t>(part.body.size(), *fault.takes));
+    answer_(part);
+    return socket.reset(), false;
+  }
   if (fault.raw) return socket.write(*fault.raw), false;
   FakeReply reply = fault.status ? FakeReply{fault.status, {}, fault.body.value_or("")} : answer_(request);
   if (!fault.status && fault.body) reply.body = *fault.body;

@@ -70,8 +70,39 @@ TEST(RunRequest, SurvivesItsWayToTheSupervisor) {
   RunRequest request = make_run_request(flags, {"x\xff"}, image_with({}, {}), {});
   request.image = Descriptor{.media_type = "t", .digest = Digest::of("x"), .size_bytes = 5};
   EXPECT_EQ(render(parse_run_request(render(request))), render(request));
+  EXPECT_EQ(parse_run_request(render(request)).argv, std::vector<std::string>{"x\xff"});
   EXPECT_EQ(parse_run_request(render(request)).volumes, request.volumes);
   EXPECT_EQ(parse_run_request(render(request)).image, request.image);
+}
+
+TEST(RunRequest, VolumesOfTheImageAreThereUnlessTheUserHasAnother) {
+  ImageConfig image = image_with({}, {});
+  image.config.volumes = {"/data/", "/cache", "/"};
+  RunFlags flags;
+  flags.volumes = {"keep:/cache"};
+  RunRequest request = make_run_request(flags, {"x"}, image, {});
+  ASSERT_EQ(request.volumes.size(), 2u);
+  EXPECT_EQ(request.volumes[0].source, "keep");
+  EXPECT_EQ(request.volumes[1].kind, VolumeRequest::Kind::anonymous);
+  EXPECT_EQ(request.volumes[1].target, "/data");
+}
+
+TEST(RunRequest, AnEmptyUserIsTheImages) {
+  ImageConfig image = image_with({}, {});
+  image.config.user = "daemon";
+  RunFlags flags;
+  flags.user = "";
+  EXPECT_EQ(make_run_request(flags, {"x"}, image, {}).user, "daemon");
+}
+
+TEST(RunRequest, OneOfAnotherVersionIsCorruptAndSaysWhatToDo) {
+  try {
+    parse_run_request(R"({"argv": ["x"]})");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.kind(), ErrorKind::corrupt);
+    EXPECT_NE(e.hint().find("imgb rm"), std::string::npos);
+  }
 }
 
 TEST(Volume, IsAFolderOrAName) {

@@ -120,12 +120,12 @@ TEST(QuietScreen, SpeaksOnlyOfWarningsAndFailures) {
   {
     Activity good(*screen, "good"), bad(*screen, "bad");
     good.log("fine\n");
-    bad.log("broken\n");
+    bad.log("broken\nwithout an end");
     good.done();
     bad.failed("x");
   }
   screen->warn("careful");
-  EXPECT_EQ(drawn.text, "------\n > bad:\nbroken\n------\nWARNING: careful\n");
+  EXPECT_EQ(drawn.text, "------\n > bad:\nbroken\nwithout an end\n------\nWARNING: careful\n");
 }
 
 TEST(TtyScreen, LastFrameShowsEveryActivityAndLeavesTheCursorBelow) {

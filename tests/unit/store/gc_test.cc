@@ -33,6 +33,18 @@ TEST(Reachable, AnImageNeedsManifestConfigAndLayers) {
   EXPECT_EQ(reachable({&image, 1}, manifests_of(store)).size(), 4u);
 }
 
+TEST(Reachable, AManifestThatAnotherImageHasAsALayerStillNeedsItsOwn) {
+  MemoryBlobStore store;
+  Descriptor inner = make_image(store, {"one"});
+  Manifest outer{.media_type = inner.media_type,
+                 .config = {.media_type = "x", .digest = Digest::of("config"), .size_bytes = 6},
+                 .layers = {{.media_type = "x", .digest = inner.digest, .size_bytes = inner.size_bytes}}};
+  Descriptor roots[] = {write_blob(store, render(outer), outer.media_type), inner};
+  auto needed = reachable(roots, manifests_of(store));
+  EXPECT_TRUE(needed.contains(Digest::of("one")));
+  EXPECT_EQ(needed.size(), 5u);
+}
+
 TEST(Reachable, AnIndexNeedsWhatItsChildrenNeed) {
   MemoryBlobStore store;
   Descriptor a = make_image(store, {"shared", "a"}), b = make_image(store, {"shared", "b"});
