@@ -52,7 +52,8 @@ if [[ -n $own ]]; then
   wait_until 20 curl -sf "http://$own:$port/one"
   equal "$(inside --add-host host:host-gateway base:1 wget -qO- "http://host:$port/one")" "one" "host-gateway leads to this host"
 fi
-contains "$(inside --network host base:1 cat /proc/net/dev)" "$(sed -n '3s/:.*//p' /proc/net/dev | tr -d ' ')"
+equal "$(inside --network host base:1 readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)" "the host's network"
+[[ $(inside base:1 readlink /proc/self/ns/net) != "$(readlink /proc/self/ns/net)" ]] || fail "the private network is the host's"
 
 # Ports.
 a=$(free_port) b=$(free_port)
