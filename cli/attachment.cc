@@ -168,7 +168,7 @@ void Attachment::serve(Running& running, const OutputLog& log) {
 
 void Attachment::serve_terminal(Running& running, const OutputLog& log) {
   RawTerminal raw(wants_.interactive ? STDIN_FILENO : -1);
-  copy_terminal_size(running);
+  copy_terminal_size(wants_.terminal_output, running);
   // Two descriptors of one terminal: each way ends by itself.
   Fd keys, screen = running.terminal().duplicate();
   if (wants_.interactive) keys = screen.duplicate();

@@ -53,7 +53,7 @@ Running start_container(Sandbox& sandbox, const PreparedContainer& prepared, con
 void pass_signals(SignalWatch& watch, Running& running, bool tty) {
   watch.forward([&running, tty](int number) {
     if (number == SIGWINCH && tty)
-      copy_terminal_size(running);
+      copy_terminal_size(STDOUT_FILENO, running);
     else if (number != SIGCHLD)
       running.signal(number);
   });

@@ -25,10 +25,9 @@ RawTerminal::~RawTerminal() {
   if (before_) ::tcsetattr(fd_, TCSADRAIN, &*before_);
 }
 
-void copy_terminal_size(const Running& running) {
+void copy_terminal_size(int fd, const Running& running) noexcept {
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    running.resize_terminal(size.ws_row, size.ws_col);
+  if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) running.resize_terminal(size.ws_row, size.ws_col);
 }
 
 }  // namespace imgb

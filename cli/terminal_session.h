@@ -22,7 +22,7 @@ class RawTerminal {
   std::optional<termios> before_;
 };
 
-/// Gives a container's terminal (`-t`) the size of ours.
-void copy_terminal_size(const Running& running);
+/// Gives a container's terminal (`-t`) the size of ours, which `fd` is; nothing when it is none.
+void copy_terminal_size(int fd, const Running& running) noexcept;
 
 }  // namespace imgb

@@ -58,6 +58,12 @@ std::uint64_t bounding_set(const Procfs& proc, pid_t world) {
   throw_error(ErrorKind::input, "the container has ended: there is no process {} of it any more", world);
 }
 
+/// The container's own: another one would have other categories, and be kept apart from it.
+std::string label_of(const Procfs& proc, pid_t pid) {
+  std::string label = proc.read(fmt::format("{}/attr/current", pid));
+  return std::string(trim(label, std::string_view(" \n\0", 3)));
+}
+
 }  // namespace
 
 Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
@@ -69,7 +75,7 @@ Running exec_into(pid_t pid, const ExecSpec& spec, const StepIo& io) {
 
   PlanHost host;
   host.apparmor_profile = find_apparmor_profile();
-  host.selinux_label = find_selinux_label();
+  host.selinux_label = find_selinux_label().empty() ? "" : label_of(proc, pid);
   ProcessPlan process = make_process_plan(spec, host);
   process.rows = io.rows;
   process.columns = io.columns;

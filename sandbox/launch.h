@@ -44,7 +44,7 @@ class Running {
   pid_t pid() const;           ///< Of the world's process 1, as the host counts.
   pid_t main_process() const;  ///< Of the program; 0 when it is no more.
   const Fd& terminal() const;  ///< Our side of the terminal (StepSpec::tty); read ends with EIO when all is over.
-  void resize_terminal(unsigned rows, unsigned columns) const;
+  void resize_terminal(unsigned rows, unsigned columns) const noexcept;
   void signal(int number) const noexcept;  ///< To the main process.
   void kill() const noexcept;              ///< SIGKILL to all of the world.
   /// Waits for the main process to end, then for the end of everything it left behind. On stop: SIGTERM, one second

@@ -197,8 +197,7 @@ std::uint64_t default_capabilities();
 /// `base` with names added and dropped, "ALL" included, with or without "CAP_". Error(usage) for unknown names.
 std::uint64_t change_capabilities(std::uint64_t base, const std::vector<std::string>& add,
                                   const std::vector<std::string>& drop);
-/// /etc/resolv.conf for a step: the host's text without name servers that it could not reach; `resolver` instead when
-/// none is left or the network is private.
+/// /etc/resolv.conf for a step: the host's text, or, in a private network, with `resolver` for its name servers.
 std::string resolv_conf_for(std::string_view host_text, std::string_view resolver);
 std::string hosts_for(std::string_view hostname, const std::vector<std::pair<std::string, std::string>>& extra);
 

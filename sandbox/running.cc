@@ -225,11 +225,12 @@ const Fd& Running::ended() const { return state_->pidfd; }
 void Running::signal(int number) const noexcept { state_->send_signal(number); }
 void Running::kill() const noexcept { state_->kill_all(); }
 
-void Running::resize_terminal(unsigned rows, unsigned columns) const {
+void Running::resize_terminal(unsigned rows, unsigned columns) const noexcept {
   winsize size{};
   size.ws_row = static_cast<unsigned short>(rows);
   size.ws_col = static_cast<unsigned short>(columns);
-  if (::ioctl(state_->terminal.get(), TIOCSWINSZ, &size) < 0) throw_errno("resizing the terminal");
+  // A terminal whose program has gone has no size.
+  [[maybe_unused]] int ignored = ::ioctl(state_->terminal.get(), TIOCSWINSZ, &size);
 }
 
 StepResult Running::wait(std::stop_token stop) {

@@ -159,7 +159,7 @@ UserIds resolve_chown(std::string_view spec, const std::optional<std::string>& p
     ids.gid = entry->gid;
     ids.home = home_of(entry, ids.uid);
   }
-  if (!words.group.empty()) ids.gid = resolve_group(words.group, group);
+  if (words.has_group) ids.gid = words.group.empty() ? 0 : resolve_group(words.group, group);
   return ids;
 }
 

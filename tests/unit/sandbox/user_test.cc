@@ -73,6 +73,9 @@ TEST(ResolveChown, TakesGroupFromUserWhereNoneIsGiven) {
   EXPECT_EQ(ids("web:adm"), std::pair(33u, 4u));
   EXPECT_EQ(ids("10:11"), std::pair(10u, 11u));
   EXPECT_EQ(ids("10:www"), std::pair(10u, 34u));
+  EXPECT_EQ(ids("10:"), std::pair(10u, 0u));
+  EXPECT_EQ(ids("web:"), std::pair(33u, 0u));
+  EXPECT_EQ(ids(":7"), std::pair(0u, 7u));
 }
 
 TEST(ResolveChown, UnknownNamesAreErrors) {
