@@ -176,6 +176,10 @@ def describe(item, tar):
 RUNTIME = ("etc/resolv.conf", "etc/hosts", "etc/hostname", "proc", "sys", "dev")
 
 
+def platform_of(image):
+    return "/".join(filter(None, (image.config.get(key) for key in ("os", "architecture", "variant"))))
+
+
 def summary(image, base):
     """What an image adds to its base: the part that the instructions made."""
     before, after = base.files() if base else {}, image.files()

@@ -72,7 +72,11 @@ def outcome(builder, name, work):
     last_stage = case.dockerfile.upper().rsplit("FROM ", 1)[1] if "FROM " in case.dockerfile.upper() else ""
     if last_stage.startswith("SCRATCH"):
         base = None
-    return context.summary(context.Image(archive), base), log
+    image = context.Image(archive)
+    summary = context.summary(image, base)
+    if "--platform" in case.flags:  # else it is the host's
+        summary["platform"] = context.platform_of(image)
+    return summary, log
 
 
 def prepare_base(builder, work):
