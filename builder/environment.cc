@@ -22,17 +22,6 @@ void Environment::set(std::string_view name, std::string_view value) {
   entries_.emplace_back(name, value);
 }
 
-void Environment::unset(std::string_view name) {
-  auto found = index_.find(name);
-  if (found == index_.end()) return;
-  std::size_t gone = found->second;
-  index_.erase(found);
-  entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(gone));
-  for (auto& [key, position] : index_) {
-    if (position > gone) --position;
-  }
-}
-
 const std::string* Environment::find(std::string_view name) const {
   auto found = index_.find(name);
   return found == index_.end() ? nullptr : &entries_[found->second].second;

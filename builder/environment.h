@@ -17,7 +17,6 @@ class Environment {
   explicit Environment(std::span<const std::string> entries);
 
   void set(std::string_view name, std::string_view value);
-  void unset(std::string_view name);
   const std::string* find(std::string_view name) const;  ///< nullptr when unset. Valid until the next change.
   const std::vector<std::pair<std::string, std::string>>& entries() const { return entries_; }
   std::vector<std::string> as_list() const;  ///< "K=V" each, in order.

@@ -20,7 +20,6 @@ namespace {
 constexpr std::string_view kOciLayout = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
 constexpr std::string_view kContainerdName = "io.containerd.image.name";
-constexpr int kMaxIndexDepth = 4;
 
 /// Every blob an image consists of, by digest with its size.
 class Reachable {

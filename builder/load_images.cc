@@ -18,7 +18,6 @@ namespace {
 
 constexpr std::string_view kContainerdName = "io.containerd.image.name";
 constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
-constexpr int kMaxIndexDepth = 4;
 
 std::string blob_path(const Digest& digest) {
   std::string text = digest.str();

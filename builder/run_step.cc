@@ -17,29 +17,14 @@ namespace {
 
 constexpr std::string_view kPipes = "/dev/pipes";
 
-/// Hands a step's output on and keeps its last lines for the error.
+/// Hands a step's output on.
 class LogSink : public Sink {
  public:
   explicit LogSink(Activity& activity) : activity_(activity) {}
-  void write(std::span<const std::byte> bytes) override {
-    activity_.log(std::string(as_text(bytes)));
-    tail_ += as_text(bytes);
-    if (tail_.size() > 2 * kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
-  }
-  std::string tail() const {
-    std::string_view text = tail_;
-    while (text.ends_with('\n')) text.remove_suffix(1);
-    std::size_t from = text.size();
-    for (int line = 0; line < 10 && from != 0 && from != std::string_view::npos; ++line) {
-      from = text.rfind('\n', from - 1);
-    }
-    return std::string(from == std::string_view::npos || from == 0 ? text : text.substr(from + 1));
-  }
+  void write(std::span<const std::byte> bytes) override { activity_.log(std::string(as_text(bytes))); }
 
  private:
-  static constexpr std::size_t kTailBytes = 16 * 1024;
   Activity& activity_;
-  std::string tail_;
 };
 
 /// A heredoc script as a file that can be executed in the step and that is gone with this object. Not on a tmpfs of the
@@ -126,7 +111,7 @@ class RunRun {
     LogSink log(activity_);
     StepResult result = services_.tools.runner.run(spec, log, stop_);
     if (!result.status.ok()) {
-      RunFailed failed = failure(result, log.tail());
+      RunFailed failed = failure(result);
       failed_ = World{std::move(scratch), std::move(mounts), std::move(spec)};
       throw failed;
     }
@@ -200,12 +185,12 @@ class RunRun {
     return paths;
   }
 
-  RunFailed failure(const StepResult& result, std::string tail) const {
+  RunFailed failure(const StepResult& result) const {
     std::string command = join(run_.argv, " ");
     std::string why =
         result.out_of_memory ? "killed (out of memory)" : fmt::format("exit code: {}", result.status.shell_code());
     RunFailed failed(fmt::format("process {} did not complete successfully: {}", go_quote(command), why),
-                     services_.source, step_.lines, step_.label, std::move(tail), result.status);
+                     services_.source, step_.lines);
     if (result.out_of_memory) failed.set_hint("give it more with --memory");
     return failed;
   }

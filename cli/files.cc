@@ -41,7 +41,7 @@ Fd open_seekable(Store& store, const std::string& path) {
   return spool;
 }
 
-OutputFile::OutputFile(const std::string& path, std::uint32_t mode) : path_(path) {
+OutputFile::OutputFile(const std::string& path) : path_(path) {
   if (path == "-") {
     fd_ = duplicate_standard(STDOUT_FILENO);
     return;
@@ -58,7 +58,7 @@ OutputFile::OutputFile(const std::string& path, std::uint32_t mode) : path_(path
   if (auto real = std::filesystem::canonical(path, ignored); !ignored) path_ = real.string();
   std::random_device random;
   temporary_ = fmt::format("{}.{:08x}{:08x}.part", path_, random(), random());
-  fd_ = Fd(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  fd_ = Fd(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
   if (!fd_) throw_errno("create {}", path_);
 }
 

@@ -25,7 +25,7 @@ Fd open_seekable(Store& store, const std::string& path);
 /// (V105). "-" and what is no regular file (a fifo, /dev/null) is written as it comes.
 class OutputFile : public Sink {
  public:
-  OutputFile(const std::string& path, std::uint32_t mode = 0644);
+  explicit OutputFile(const std::string& path);
   ~OutputFile() override;
   void write(std::span<const std::byte> bytes) override;
   void commit();  ///< Call once, last.

@@ -66,7 +66,6 @@ std::string LayoutOrigin::read(const Descriptor& blob) const {
 PulledImage LayoutOrigin::get_metadata(const Reference& name, const Platform& platform, Activity&, std::stop_token) {
   Descriptor at = choose_image(index_, name, layout_.name());
   const Descriptor named = at;
-  constexpr int kMaxIndexDepth = 4;
   for (int depth = 0; depth <= kMaxIndexDepth; ++depth) {
     std::string json = read(at);
     auto parsed = parse_manifest(json, at.media_type);

@@ -24,7 +24,7 @@ class Screen : public Progress {
   void close() noexcept;  ///< Draws what is left; later events are dropped. Twice is fine.
 
  protected:
-  Screen(WriteText write, Clock clock) : write_(std::move(write)), clock_(std::move(clock)), begun_(clock_()) {}
+  Screen(WriteText write, Clock clock) : write_(std::move(write)), clock_(std::move(clock)) {}
   virtual void draw(int activity, const Event& event) = 0;  ///< Under the lock.
   virtual void draw_last() {}                               ///< Under the lock.
   void write(std::string_view text) { write_(text); }
@@ -37,7 +37,6 @@ class Screen : public Progress {
  private:
   WriteText write_;
   Clock clock_;
-  std::chrono::steady_clock::time_point begun_;
   bool closed_ = false;
   std::atomic<int> next_ = 1;
 };

@@ -160,15 +160,4 @@ void RegistryClient::fetch_blob(const Reference& repository, const Descriptor& b
   download.finish();
 }
 
-void fetch_blobs(RegistryClient& client, const Reference& repository, const std::vector<BlobWish>& wishes,
-                 BlobStore& store, unsigned jobs, Activity* activity, std::stop_token stop) {
-  TaskGroup tasks(jobs, std::move(stop));
-  for (const BlobWish& wish : wishes) {
-    tasks.add([&, stopping = tasks.stop()] {
-      client.fetch_blob(repository, wish.blob, store, wish.tap, activity, stopping);
-    });
-  }
-  tasks.join();
-}
-
 }  // namespace imgb

@@ -84,12 +84,4 @@ class RegistryClient {
   Guarded<std::set<std::string>> unreachable_;  ///< Mirrors that did not answer: passed over from then on.
 };
 
-struct BlobWish {
-  Descriptor blob;
-  BlobTap* tap = nullptr;
-};
-/// All of them, at most `jobs` at once, in order of the list. The first failure stops the rest and is thrown.
-void fetch_blobs(RegistryClient& client, const Reference& repository, const std::vector<BlobWish>& wishes,
-                 BlobStore& store, unsigned jobs, Activity* activity, std::stop_token stop);
-
 }  // namespace imgb

@@ -5,8 +5,6 @@
 namespace imgb {
 namespace {
 
-constexpr int kMaxIndexDepth = 4;
-
 bool is_image_config(std::string_view type) {
   return type == media_type::kOciConfig || type == media_type::kDockerConfig || type == "application/octet-stream";
 }

@@ -9,7 +9,6 @@
 namespace imgb {
 namespace {
 
-constexpr int kMaxIndexDepth = 4;
 constexpr unsigned kTransfersAtOnce = 4;
 
 struct ManifestText {

@@ -20,15 +20,4 @@ Utf8Step first_rune(std::string_view text) noexcept {
   return {size, rune, true};
 }
 
-std::string replace_invalid_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  while (!text.empty()) {
-    Utf8Step step = first_rune(text);
-    out += step.valid ? text.substr(0, step.size) : std::string_view("\xEF\xBF\xBD");
-    text.remove_prefix(step.size);
-  }
-  return out;
-}
-
 }  // namespace imgb

@@ -14,7 +14,4 @@ struct Utf8Step {
 };
 Utf8Step first_rune(std::string_view text) noexcept;
 
-/// Each byte that is not UTF-8 becomes U+FFFD, as in Go's json.Marshal.
-std::string replace_invalid_utf8(std::string_view text);
-
 }  // namespace imgb

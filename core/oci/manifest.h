@@ -13,6 +13,8 @@ namespace imgb {
 inline constexpr std::size_t kMaxManifestBytes = 4 * 1024 * 1024;
 inline constexpr std::size_t kMaxLayoutIndexBytes = 64 * 1024 * 1024;
 
+inline constexpr int kMaxIndexDepth = 4;  ///< Indexes in indexes; deeper ones are an attack (V59).
+
 /// Spec: OCI image-spec v1.1, manifest.md; Docker image manifest v2 schema 2 reads into the same value.
 struct Manifest {
   std::string media_type;

@@ -9,8 +9,6 @@
 namespace imgb {
 namespace {
 
-constexpr int kMaxIndexDepth = 4;
-
 class Reach {
  public:
   explicit Reach(const ReadManifest& read) : read_(read) {}

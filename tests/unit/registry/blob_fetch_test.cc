@@ -84,23 +84,5 @@ TEST_F(BlobFetch, ManyWhoWantOneBlobDownloadItOnce) {
   EXPECT_EQ(registry.count("GET", "/blobs/"), 2u);
 }
 
-TEST_F(BlobFetch, SeveralBlobsComeAtOnceOverFewConnections) {
-  std::vector<RecordingTap> taps(12);
-  std::vector<BlobWish> wishes;
-  for (std::size_t i = 0; i < taps.size(); ++i) {
-    wishes.push_back({registry.add_blob(some_bytes(10'000 + i), kLayer), &taps[i]});
-  }
-  fetch_blobs(client, name(), wishes, store, 4, nullptr, {});
-  for (std::size_t i = 0; i < taps.size(); ++i) EXPECT_TRUE(taps[i].text == some_bytes(10'000 + i));
-}
-
-TEST_F(BlobFetch, OneMissingBlobStopsTheOthers) {
-  std::vector<BlobWish> wishes;
-  wishes.push_back({Descriptor{kLayer, Digest::of("absent"), 6, {}, {}, {}}, nullptr});
-  wishes.push_back({blob, nullptr});
-  error_of(ErrorKind::not_found, [&] { fetch_blobs(client, name(), wishes, store, 1, nullptr, {}); });
-  EXPECT_EQ(store.find_size(blob.digest), std::nullopt);
-}
-
 }  // namespace
 }  // namespace imgb
