@@ -24,14 +24,24 @@ bool has_labels(const LocalImage& image, const std::vector<std::string>& labels)
   });
 }
 
+/// What no other process uses. Looked for before the names, records and containers that say what is needed.
+struct Idle {
+  Idle(Store& store, const SnapshotStore& unpacked, const CollectionLock& alone)
+      : blobs(find_idle_blobs(store, alone)), snapshots(unpacked.find_idle(alone)) {}
+  IdleBlobs blobs;
+  std::vector<std::string> snapshots;
+};
+
 struct Unneeded {
   Garbage garbage;
   std::vector<std::string> snapshots;
   std::vector<LayerKey> tocs;
 };
 
-Unneeded find_unneeded(Store& store, const SnapshotStore& snapshots, const CollectionLock& alone, const Needs& needs) {
-  Unneeded out{find_garbage(store, alone, needs.roots), snapshots.find_unused(alone, needs.stacks), list_tocs(store)};
+Unneeded find_unneeded(Store& store, const SnapshotStore& snapshots, const CollectionLock& alone, const Idle& idle,
+                       const Needs& needs) {
+  Unneeded out{find_garbage(store, alone, idle.blobs, needs.roots),
+               snapshots.find_unused(alone, idle.snapshots, needs.stacks), list_tocs(store)};
   std::erase_if(out.tocs, [&](const LayerKey& layer) { return needs.layers.contains(layer); });
   return out;
 }
@@ -129,6 +139,7 @@ class Pruning {
   /// Finds what goes, and takes it out of use unless it is a dry run.
   Unneeded choose(std::optional<SnapshotStore::Scratch>& going) {
     CollectionLock alone(store_.root());
+    Idle idle(store_, snapshots_, alone);
     held_ = store_.lease().held_by_others();
     choose_containers();
     choose_images();
@@ -139,7 +150,7 @@ class Pruning {
     for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.stack);
     needs.add_stacks_of_steps(unpacked);
     if (!request_.dry_run) forget_names();
-    Unneeded unneeded = find_unneeded(store_, snapshots_, alone, needs);
+    Unneeded unneeded = find_unneeded(store_, snapshots_, alone, idle, needs);
     out_.size_bytes += disk_bytes_of(unneeded.tocs, store_.folder("tocs"));
     if (!request_.dry_run) going = remove(store_, snapshots_, alone, unneeded);
     return unneeded;
@@ -271,6 +282,7 @@ Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& i
   Pruned out;
   std::optional<SnapshotStore::Scratch> going;
   std::optional<CollectionLock> alone(store.root());
+  Idle idle(store, snapshots, *alone);
   Needs needs, its;
   try {
     its.add_image(store.blobs(), image);
@@ -290,7 +302,7 @@ Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& i
     stack_of.emplace(snapshot.name, snapshot.stack);
   }
   needs.add_stacks_of_steps(unpacked);
-  Unneeded unneeded = find_unneeded(store, snapshots, *alone, needs);
+  Unneeded unneeded = find_unneeded(store, snapshots, *alone, idle, needs);
   std::set<Digest> blobs = reachable(its.roots, manifests_of(store.blobs()));
   narrow(unneeded.garbage, blobs);
   std::erase_if(unneeded.snapshots, [&](const std::string& name) {

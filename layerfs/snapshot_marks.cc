@@ -117,7 +117,7 @@ std::vector<SnapshotStore::Snapshot> SnapshotMarks::list() const {
   return out;
 }
 
-std::vector<std::string> SnapshotMarks::find_unused(const std::set<StackKey>& kept) const {
+std::vector<std::string> SnapshotMarks::find_idle() const {
   // The list comes first: who makes a snapshot notes it in his lease before it appears.
   std::set<std::string> names;
   for (const Dir::Entry& entry : folder_.list()) {
@@ -127,12 +127,17 @@ std::vector<std::string> SnapshotMarks::find_unused(const std::set<StackKey>& ke
     if (is_snapshot && entry.type == FileType::directory) names.insert(entry.name);
   }
   std::set<std::string> held = lease_.held_by_others();
-  std::erase_if(names, [&](const std::string& name) {
-    if (held.contains(lease_name(name))) return true;
+  std::erase_if(names, [&](const std::string& name) { return held.contains(lease_name(name)); });
+  return {names.begin(), names.end()};
+}
+
+std::vector<std::string> SnapshotMarks::find_unused(std::vector<std::string> idle,
+                                                    const std::set<StackKey>& kept) const {
+  std::erase_if(idle, [&](const std::string& name) {
     auto mark = read_mark(name);
     return mark && mark->holds(boot_id_) && kept.contains(mark->stack);
   });
-  return {names.begin(), names.end()};
+  return idle;
 }
 
 void SnapshotMarks::take_out(const std::string& name, const Dir& to) {

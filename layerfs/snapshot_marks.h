@@ -27,7 +27,8 @@ class SnapshotMarks {
   void settle(const Dir& root, const std::function<void()>& sync);
   bool made_any() const { return made_any_; }
   std::vector<SnapshotStore::Snapshot> list() const;
-  std::vector<std::string> find_unused(const std::set<StackKey>& kept) const;
+  std::vector<std::string> find_idle() const;
+  std::vector<std::string> find_unused(std::vector<std::string> idle, const std::set<StackKey>& kept) const;
   void take_out(const std::string& name, const Dir& to);
   const Dir& folder() const { return folder_; }
 

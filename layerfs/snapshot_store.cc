@@ -125,8 +125,11 @@ SnapshotForm SnapshotStore::form() { return state_->form(); }
 bool SnapshotStore::made_any() const { return state_->marks.made_any() || state_->trees.made_any(); }
 std::vector<SnapshotStore::Snapshot> SnapshotStore::list() const { return state_->marks.list(); }
 
-std::vector<std::string> SnapshotStore::find_unused(const CollectionLock&, const std::set<StackKey>& kept) const {
-  return state_->marks.find_unused(kept);
+std::vector<std::string> SnapshotStore::find_idle(const CollectionLock&) const { return state_->marks.find_idle(); }
+
+std::vector<std::string> SnapshotStore::find_unused(const CollectionLock&, std::vector<std::string> idle,
+                                                    const std::set<StackKey>& kept) const {
+  return state_->marks.find_unused(std::move(idle), kept);
 }
 
 void SnapshotStore::sweep(const std::function<void(const std::string&)>& on_left) const {

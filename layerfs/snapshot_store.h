@@ -120,9 +120,12 @@ class SnapshotStore {
     StackKey stack;
   };
   std::vector<Snapshot> list() const;
-  /// What no process uses and `kept` does not name: unpacked layers by name, and remains of what a crash or a power cut
-  /// left half made. Changes nothing. REQUIRES: the lock was taken before `kept` was made.
-  std::vector<std::string> find_unused(const CollectionLock& alone, const std::set<StackKey>& kept) const;
+  /// What no other process uses: unpacked layers by name, and remains of what a crash or a power cut left half made.
+  /// Looked for before what is needed, as in core/store/gc.h.
+  std::vector<std::string> find_idle(const CollectionLock& alone) const;
+  /// Those that `kept` does not name. Changes nothing. REQUIRES: `kept` was made after `idle`.
+  std::vector<std::string> find_unused(const CollectionLock& alone, std::vector<std::string> idle,
+                                       const std::set<StackKey>& kept) const;
   /// Removes what dead processes left of their steps. `on_left` hears of what cannot be removed, and why.
   void sweep(const std::function<void(const std::string&)>& on_left) const;
   /// Takes them out of use: they are in the scratch then, by their names. The bytes go when it does, for which nobody

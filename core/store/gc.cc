@@ -86,14 +86,19 @@ ReadManifest manifests_of(const BlobStore& blobs) {
   };
 }
 
-Garbage find_garbage(Store& store, const CollectionLock&, std::span<const Descriptor> roots) {
+IdleBlobs find_idle_blobs(Store& store, const CollectionLock&) {
   // The list comes first: who makes a blob notes it in his lease before it appears.
-  std::vector<Digest> there = store.blobs().list();
+  IdleBlobs idle{store.blobs().list()};
   std::set<std::string> held = store.lease().held_by_others();
+  std::erase_if(idle.digests, [&](const Digest& digest) { return held.contains(digest.str()); });
+  return idle;
+}
+
+Garbage find_garbage(Store& store, const CollectionLock&, const IdleBlobs& idle, std::span<const Descriptor> roots) {
   std::set<Digest> needed = reachable(roots, manifests_of(store.blobs()));
   Garbage garbage;
-  for (const Digest& digest : there) {
-    if (needed.contains(digest) || held.contains(digest.str())) continue;
+  for (const Digest& digest : idle.digests) {
+    if (needed.contains(digest)) continue;
     auto stat = store.root().find_stat(layout::blob(digest));
     if (!stat) continue;
     garbage.blobs.push_back({digest, stat->disk_bytes});

@@ -33,10 +33,19 @@ struct Garbage {
   std::uint64_t size_bytes = 0;        ///< Of both, on disk.
 };
 
-/// Finds the blobs that neither `roots` (images, build cache records, containers) nor another process needs. Changes
-/// nothing: the dry run. Error(corrupt) when an image cannot be read, since what it needs is then unknown; `fsck` with
-/// repair drops it. REQUIRES: the lock was taken before `roots` were read.
-Garbage find_garbage(Store& store, const CollectionLock& alone, std::span<const Descriptor> roots);
+/// Blobs that no other process uses, which a collection looks for before anything else. Who uses a blob makes it needed
+/// before he lets go of it, by a name or a record: so it is in use here, or needed by the roots that are read after.
+/// Roots that were read before would not know of what was named and let go in between.
+struct IdleBlobs {
+  std::vector<Digest> digests;  ///< Sorted.
+};
+IdleBlobs find_idle_blobs(Store& store, const CollectionLock& alone);
+
+/// Finds the idle blobs that `roots` (images, build cache records, containers) do not need. Changes nothing: the dry
+/// run. Error(corrupt) when an image cannot be read, since what it needs is then unknown; `fsck` with repair drops it.
+/// REQUIRES: `roots` were read after `idle`.
+Garbage find_garbage(Store& store, const CollectionLock& alone, const IdleBlobs& idle,
+                     std::span<const Descriptor> roots);
 void remove_garbage(Store& store, const CollectionLock& alone, const Garbage& garbage);
 
 }  // namespace imgb

@@ -67,9 +67,10 @@ void expect_usable(const std::filesystem::path& root) {
     EXPECT_EQ(read_blob(store.blobs(), layer, kLayerBytes).size(), kLayerBytes);
   EXPECT_EQ(store.cache().find(CacheTable::step, "key"), "value");
   CollectionLock alone(store.root());
+  IdleBlobs idle = find_idle_blobs(store, alone);
   std::vector<Descriptor> roots;
   for (const NamedImage& one : store.images().list()) roots.push_back(one.descriptor);
-  remove_garbage(store, alone, find_garbage(store, alone, roots));
+  remove_garbage(store, alone, find_garbage(store, alone, idle, roots));
   EXPECT_TRUE(store.folder("ingest").list().empty());
   for (const Dir::Entry& entry : store.root().list()) EXPECT_FALSE(entry.name.starts_with(".")) << entry.name;
   EXPECT_TRUE(fsck(store, {}).findings.empty());

@@ -70,6 +70,11 @@ TEST(Reachable, AnImageThatCannotBeReadIsNotGuessedAt) {
   EXPECT_THROW(reachable({&image, 1}, manifests_of(store)), Error);
 }
 
+Garbage garbage_of(Store& store, const std::vector<Descriptor>& roots = {}) {
+  CollectionLock alone(store.root());
+  return find_garbage(store, alone, find_idle_blobs(store, alone), roots);
+}
+
 class GcTest : public testing::Test {
  protected:
   std::vector<Descriptor> images() {
@@ -82,7 +87,7 @@ class GcTest : public testing::Test {
     Store other = Store::open(temp_.path() / "store");
     { Store gone = std::move(store_); }
     store_ = std::move(other);
-    return find_garbage(store_, CollectionLock(store_.root()), roots);
+    return garbage_of(store_, roots);
   }
   void remove(const Garbage& garbage) { remove_garbage(store_, CollectionLock(store_.root()), garbage); }
 
@@ -125,13 +130,26 @@ TEST_F(GcTest, WhatAnotherProcessMadeOrFoundStaysUntilItEnds) {
     EXPECT_TRUE(user.blobs().find_size(Digest::of("found")));
     EXPECT_TRUE(user.blobs().peek_size(Digest::of("nobody's"))) << "a look is no use";
     write_blob(user.blobs(), "made", "x");
-    Garbage garbage = find_garbage(pruner, CollectionLock(pruner.root()), {});
+    Garbage garbage = garbage_of(pruner);
     ASSERT_EQ(garbage.blobs.size(), 1u);
     EXPECT_EQ(garbage.blobs[0].digest, Digest::of("nobody's"));
   }
-  EXPECT_EQ(find_garbage(pruner, CollectionLock(pruner.root()), {}).blobs.size(), 3u);
+  EXPECT_EQ(garbage_of(pruner).blobs.size(), 3u);
   EXPECT_THAT(pruner.folder("leases").list(), IsEmpty()) << "an ended process leaves no lease";
   store_ = std::move(pruner);
+}
+
+TEST_F(GcTest, WhatIsNamedAndLetGoWhileACollectorLooksStays) {
+  Store pruner = Store::open(temp_.path() / "store");
+  Descriptor image = make_image(store_.blobs(), {"layer"});
+  CollectionLock alone(pruner.root());
+  IdleBlobs idle = find_idle_blobs(pruner, alone);
+  Reference name = Reference::parse("a:1");
+  publish(store_, image, {&name, 1});
+  { Store gone = std::move(store_); }
+  store_ = std::move(pruner);
+  EXPECT_THAT(find_garbage(store_, alone, idle, images()).blobs, IsEmpty());
+  EXPECT_THAT(find_garbage(store_, alone, idle, {}).blobs, IsEmpty()) << "in use when it was looked for";
 }
 
 TEST_F(GcTest, ALeaseOfADeadProcessHoldsNothingAndGoes) {
@@ -139,7 +157,7 @@ TEST_F(GcTest, ALeaseOfADeadProcessHoldsNothingAndGoes) {
   { Store gone = std::move(store_); }
   store_ = Store::open(temp_.path() / "store");
   store_.folder("leases").replace_file("dead", Digest::of("orphan").str() + "\n", 0600);
-  EXPECT_EQ(find_garbage(store_, CollectionLock(store_.root()), {}).blobs.size(), 1u);
+  EXPECT_EQ(garbage_of(store_).blobs.size(), 1u);
   EXPECT_THAT(store_.folder("leases").list(), IsEmpty());
 }
 
@@ -160,9 +178,9 @@ TEST_F(GcTest, UnfinishedFilesAreLeftoversOnceTheirWriterIsGone) {
   auto writer = store_.blobs().create_expected(want);
   writer->write(as_bytes("hello"));
   CollectionLock alone(store_.root());
-  EXPECT_THAT(find_garbage(store_, alone, {}).leftovers, IsEmpty());
+  EXPECT_THAT(find_garbage(store_, alone, find_idle_blobs(store_, alone), {}).leftovers, IsEmpty());
   writer.reset();
-  Garbage garbage = find_garbage(store_, alone, {});
+  Garbage garbage = find_garbage(store_, alone, find_idle_blobs(store_, alone), {});
   EXPECT_EQ(garbage.leftovers.size(), 1u);
   EXPECT_GE(garbage.size_bytes, 5u);
   remove_garbage(store_, alone, garbage);
@@ -198,11 +216,12 @@ TEST_F(GcTest, ADownloadThatIsTakenUpAgainIsNoLeftover) {
   Store user = Store::open(temp_.path() / "store");
   store_ = Store::open(temp_.path() / "store");
   CollectionLock alone(store_.root());
-  Garbage garbage = find_garbage(store_, alone, {});
+  Garbage garbage = find_garbage(store_, alone, find_idle_blobs(store_, alone), {});
   ASSERT_EQ(garbage.leftovers.size(), 1u);
   // Between finding and removing.
   user.lease().note(want.digest.str());
-  EXPECT_THAT(find_garbage(store_, alone, {}).leftovers, IsEmpty()) << "somebody is about to";
+  EXPECT_THAT(find_garbage(store_, alone, find_idle_blobs(store_, alone), {}).leftovers, IsEmpty())
+      << "somebody is about to";
   Fd file = user.folder("ingest").open_file(garbage.leftovers[0], O_RDONLY);
   ASSERT_TRUE(try_lock(file));
   remove_garbage(store_, alone, garbage);
