@@ -89,7 +89,7 @@ class CopyRun {
       services_.tools.snapshots.adopt(*std::move(written.unpacked), below_.layers, written.layer, stop_);
     }
     MadeUpon upon = copy_.link ? MadeUpon{} : MadeUpon{false, below_.stack};
-    MadeLayer made{std::move(written.layer), services_.request.now, std::move(upon)};
+    MadeLayer made{std::move(written.layer), services_.request.now, upon};
     record_.put(key, made);
     return made;
   }
