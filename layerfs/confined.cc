@@ -7,6 +7,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include <array>
 #include <cerrno>
@@ -28,10 +31,18 @@ void limit(decltype(RLIMIT_AS) what, rlim_t value) {
   if (::setrlimit(what, &limits) < 0 && errno != EPERM) throw_errno("set resource limit {}", static_cast<int>(what));
 }
 
-void limit_resources() {
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/// What is different for a sanitizer: its shadow takes terabytes of addresses, and its search for leaks, which comes
+/// once in a process, would start another that traces this one. So it comes now.
+void limit_addresses() {
+#if defined(__SANITIZE_ADDRESS__)
+  ::__lsan_do_leak_check();
+#elif !defined(__SANITIZE_THREAD__)
   limit(RLIMIT_AS, kMaxAddressSpaceBytes);
 #endif
+}
+
+void limit_resources() {
+  limit_addresses();
   limit(RLIMIT_NOFILE, kMaxOpenFiles);
   limit(RLIMIT_CPU, std::chrono::seconds(kMaxProcessorTime).count());
   limit(RLIMIT_CORE, 0);
