@@ -33,6 +33,7 @@ WRAPPED = {
     r"sqlite3\.h": r"core/store/cache_db\.cc",
     r"seccomp\.h": r"core/base/seccomp_filter\.cc",
     r"openssl/.*": r"core/base/openssl_\w+\.cc",
+    r"sanitizer/lsan_interface\.h": r"layerfs/confined\.cc",
     r"libisofs/.*": r"isogen/iso_writer\.cc",
 }
 # what every room may use: formatted text, and JSON as a value
