@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include "builder/path_pattern.h"
-
-#include <chrono>
 #include <string>
+
+#include "builder/path_pattern.h"
+#include "tests/support/processor_time.h"
 
 namespace imgb {
 namespace {
@@ -114,10 +114,10 @@ TEST(Glob, TellsPatternsFromNames) {
 TEST(Glob, NoPatternIsSlow) {
   std::string pattern, deep;
   for (int i = 0; i < 1000; ++i) pattern += "a*", deep += "**/a*/";
-  auto begin = std::chrono::steady_clock::now();
+  double begin = processor_seconds();
   EXPECT_EQ(match_path(pattern + "b", std::string(4000, 'a')), false);
   EXPECT_EQ(match_deep_path(deep + "b", std::string(4000, 'a')), false);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+  EXPECT_LT(processor_seconds() - begin, 2);
 }
 
 }  // namespace

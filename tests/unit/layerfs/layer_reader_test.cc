@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <ctime>
 #include <functional>
 
 #include "core/base/error.h"
 #include "core/base/stream.h"
+#include "tests/support/processor_time.h"
 #include "tests/support/tar_forger.h"
 
 namespace imgb {
@@ -221,9 +221,9 @@ TEST(HostileLayer, V21NoChoiceOfNamesMakesALayerSlow) {
   auto seconds = [&](const std::function<std::string(std::size_t)>& name) {
     TarForger tar;
     for (std::size_t i = 0; i < kFiles; ++i) tar.file(name(i));
-    std::clock_t before = std::clock();
+    double before = processor_seconds();
     EXPECT_EQ(read(tar, kFiles).size(), kFiles);
-    return static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+    return processor_seconds() - before;
   };
   double plain = seconds([](std::size_t i) { return fmt::format("{:016}", i); });
   EXPECT_LT(seconds([&](std::size_t i) { return colliding[i]; }), 4 * plain + 0.2);

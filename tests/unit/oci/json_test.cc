@@ -1,13 +1,13 @@
 #include "core/oci/json.h"
 
 #include <gtest/gtest.h>
-#include <time.h>
 
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "core/base/time.h"
+#include "tests/support/processor_time.h"
 
 namespace imgb {
 namespace {
@@ -45,11 +45,9 @@ double cpu_seconds_of_parsing(const std::vector<std::string>& keys) {
   std::string text = "{";
   for (const std::string& key : keys) text += (text.size() > 1 ? ",\"" : "\"") + key + "\":0";
   text += "}";
-  timespec before, after;
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+  double before = processor_seconds();
   EXPECT_EQ(parse_json(text, text.size(), "test").size(), keys.size());
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-  return static_cast<double>(after.tv_sec - before.tv_sec) + static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e9;
+  return processor_seconds() - before;
 }
 
 TEST(Json, KeysThatCollideInAHashTableCostNoMoreThanOthers) {
