@@ -18,7 +18,6 @@
 namespace imgb {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsEmpty;
 
 Descriptor make_index(BlobStore& store, std::vector<Descriptor> children) {
