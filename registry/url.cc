@@ -22,6 +22,7 @@ std::optional<std::string> find_host(std::string_view text) {
   if (text.front() == '[') {
     if (text.back() != ']') return std::nullopt;
     std::string address(text.substr(1, text.size() - 2));
+    if (address.find('\0') != std::string::npos) return std::nullopt;  // C would not see what follows
     in6_addr parsed;
     if (inet_pton(AF_INET6, address.c_str(), &parsed) != 1) return std::nullopt;
     return lower_ascii(address);

@@ -64,6 +64,11 @@ TEST(Url, OtherSchemesAndBadHostsAreRefused) {
   }
 }
 
+TEST(Url, NothingHidesBehindANulInAnAddress) {
+  EXPECT_EQ(Url::find(std::string_view("http://[::1\0\r\nX: y]/", 20)), std::nullopt);
+  EXPECT_EQ(find_origin("https", std::string_view("[::1\0]", 6)), std::nullopt);
+}
+
 TEST(Url, LocationsResolveAgainstTheirBase) {
   Url base = Url::parse("https://r.example/v2/a/b?q=1");
   struct {
