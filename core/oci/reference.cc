@@ -161,7 +161,9 @@ std::string Reference::familiar() const {
   std::string_view path = path_;
   if (path.starts_with(kLibrary) && path.substr(kLibrary.size()).find('/') == std::string_view::npos)
     text.erase(0, kLibrary.size());
-  return text;
+  else if (looks_like_domain(path.substr(0, path.find('/'))))
+    return canonical();  // a first word that would be taken for a registry
+  return is_image_id(text) ? canonical() : text;
 }
 
 Reference Reference::with_default_tag() const { return tag_ || digest_ ? *this : with_tag("latest"); }
