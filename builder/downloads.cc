@@ -128,7 +128,7 @@ Download fetch_url(const std::string& url, const std::string& checksum, StepServ
   result.file.path = RootedPath().child(known.name);
   result.file.meta = {.type = FileType::regular,
                       .mode = 0600,
-                      .mtime = known.mtime_seconds.value_or(0) * kNanosecondsPerSecond,
+                      .mtime = nanoseconds_of(known.mtime_seconds.value_or(0)),
                       .size_bytes = known.size_bytes};
   result.file.content = known.content;
   return result;

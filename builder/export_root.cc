@@ -32,7 +32,7 @@ struct RootTree {
 
 std::optional<Nanoseconds> latest(std::optional<std::int64_t> epoch_seconds) {
   if (!epoch_seconds) return std::nullopt;
-  return *epoch_seconds * kNanosecondsPerSecond;
+  return nanoseconds_of(*epoch_seconds);
 }
 
 }  // namespace

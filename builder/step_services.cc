@@ -49,12 +49,12 @@ StepServices::StepServices(const BuildRequest& build_request, const BuildPlan& b
 }
 
 FileTime StepServices::new_file_time() const {
-  return plan.source_date_epoch ? *plan.source_date_epoch * kNanosecondsPerSecond : request.now;
+  return plan.source_date_epoch ? nanoseconds_of(*plan.source_date_epoch) : request.now;
 }
 
 LayerOptions StepServices::layer_options() const {
   LayerOptions options = request.layers;
-  if (plan.source_date_epoch) options.max_mtime = *plan.source_date_epoch * kNanosecondsPerSecond;
+  if (plan.source_date_epoch) options.max_mtime = nanoseconds_of(*plan.source_date_epoch);
   return options;
 }
 

@@ -174,10 +174,7 @@ TarEntry TarCheck::entry_of(const Header& header) {
     entry.uid = static_cast<std::uint32_t>(header.unsigned_number(tar_field::kUid, "uid", kMaxId));
   if (!pax_ || !pax_->contains("gid"))
     entry.gid = static_cast<std::uint32_t>(header.unsigned_number(tar_field::kGid, "gid", kMaxId));
-  std::int64_t seconds = header.number(tar_field::kMtime, "time");
-  constexpr std::int64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / kNanosecondsPerSecond;
-  if (seconds > kMaxSeconds || seconds < -kMaxSeconds) refuse(entry.name, "time out of range");
-  entry.mtime = seconds * kNanosecondsPerSecond;
+  entry.mtime = nanoseconds_of(header.number(tar_field::kMtime, "time"));
   entry.size_bytes = header.size();
   if (entry.type == '3' || entry.type == '4') {
     entry.rdev = makedev(static_cast<unsigned>(header.unsigned_number(tar_field::kDevMajor, "device number", 0xfff)),

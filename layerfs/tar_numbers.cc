@@ -44,12 +44,11 @@ std::optional<FileTime> find_pax_time(std::string_view text) {
   if (negative) text.remove_prefix(1);
   std::size_t dot = text.find('.');
   auto seconds = find_unsigned(text.substr(0, dot));
-  constexpr std::uint64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / kNanosecondsPerSecond - 1;
-  if (!seconds || *seconds > kMaxSeconds) return std::nullopt;
+  if (!seconds || *seconds > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
   std::string fraction(dot == std::string_view::npos ? "" : text.substr(dot + 1));
   if (fraction.find_first_not_of("0123456789") != std::string::npos) return std::nullopt;
   fraction.resize(9, '0');
-  auto time = static_cast<FileTime>(*seconds) * kNanosecondsPerSecond + static_cast<FileTime>(*find_unsigned(fraction));
+  FileTime time = nanoseconds_of(static_cast<std::int64_t>(*seconds), static_cast<FileTime>(*find_unsigned(fraction)));
   return negative ? -time : time;
 }
 

@@ -16,6 +16,7 @@
 #include "core/base/dir_resolve.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/base/time.h"
 
 namespace imgb {
 
@@ -35,15 +36,14 @@ int open_folder(int dir, std::string_view path, Links links) {
 FileStat to_file_stat(const struct ::stat& s, std::string_view what) {
   auto type = type_of_mode(s.st_mode);
   if (!type) throw_error(ErrorKind::unsupported, "{}: unknown file type {:o}", what, s.st_mode & S_IFMT);
-  auto nanoseconds = [](const timespec& t) { return static_cast<FileTime>(t.tv_sec) * 1'000'000'000 + t.tv_nsec; };
   FileStat out;
   out.type = *type;
   out.mode = s.st_mode & 07777;
   out.uid = s.st_uid;
   out.gid = s.st_gid;
   out.size_bytes = static_cast<std::uint64_t>(s.st_size);
-  out.mtime = nanoseconds(s.st_mtim);
-  out.ctime = nanoseconds(s.st_ctim);
+  out.mtime = nanoseconds_of(s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+  out.ctime = nanoseconds_of(s.st_ctim.tv_sec, s.st_ctim.tv_nsec);
   out.device = s.st_dev;
   out.inode = s.st_ino;
   out.link_count = s.st_nlink;
@@ -261,6 +261,12 @@ std::uint64_t Dir::free_bytes() const {
   struct statvfs s;
   if (::fstatvfs(fd_.get(), &s) != 0) throw_errno("look at the file system of {}", name_);
   return static_cast<std::uint64_t>(s.f_bavail) * s.f_frsize;
+}
+
+std::optional<std::uint64_t> Dir::free_inodes() const {
+  struct statvfs s;
+  if (::fstatvfs(fd_.get(), &s) != 0) throw_errno("look at the file system of {}", name_);
+  return s.f_files == 0 ? std::nullopt : std::optional<std::uint64_t>(s.f_favail);
 }
 
 void Dir::sync() const {

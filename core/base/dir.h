@@ -94,6 +94,7 @@ class Dir {
   std::vector<Entry> list_once();
   Xattrs xattrs(std::string_view path, Links links = Links::in_root_nofollow_last) const;
   std::uint64_t free_bytes() const;
+  std::optional<std::uint64_t> free_inodes() const;  ///< nullopt where the file system has no fixed number of them.
 
   // --- creating; the last component must not exist unless said otherwise ---
   void make_dir(std::string_view path, std::uint32_t mode, Links links = Links::refuse) const;
@@ -106,6 +107,8 @@ class Dir {
                  Links links = Links::refuse) const;
   void make_hard_link(std::string_view existing, std::string_view path, Links links = Links::refuse) const;
   void link_unnamed(const Fd& file, std::string_view path) const;  ///< Gives an O_TMPFILE its name; EEXIST throws.
+  /// The same in the place of what has that name, synced as replace_file does.
+  void replace_by_unnamed(const Fd& file, std::string_view path) const;
   /// Replaces the file's content atomically, or makes it: unnamed or temporary file, fsync, rename, fsync of the
   /// folder. Without the syncs (Sync::later) it is atomic for other processes, not for a power cut.
   enum class Sync { now, later };

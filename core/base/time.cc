@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <limits>
 
 #include "core/base/text.h"
 
@@ -76,6 +77,13 @@ std::optional<Nanoseconds> take_offset(std::string_view& text) {
 }
 
 }  // namespace
+
+Nanoseconds nanoseconds_of(std::int64_t seconds, Nanoseconds rest) {
+  constexpr std::int64_t kMost = std::numeric_limits<Nanoseconds>::max() / kNanosecondsPerSecond - 1;
+  if (seconds > kMost) return kMost * kNanosecondsPerSecond;
+  if (seconds < -kMost) return -kMost * kNanosecondsPerSecond;
+  return seconds * kNanosecondsPerSecond + rest;
+}
 
 Nanoseconds now() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())

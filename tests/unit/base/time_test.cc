@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace imgb {
 namespace {
 
@@ -28,6 +30,14 @@ TEST(Time, WhatIsNoTimeIsRefused) {
                                "2024-01-02T03:04:05", "2024-01-02T03:04:05.Z", "2024-01-02T03:04:05+2:00",
                                "0001-01-01T00:00:00Z", "9999-01-01T00:00:00Z", "2024-01-02T03:04:05Zx"})
     EXPECT_FALSE(find_rfc3339(bad)) << bad;
+}
+
+TEST(Time, SecondsThatNanosecondsCannotSayEndAtTheLastThatTheyCan) {
+  EXPECT_EQ(nanoseconds_of(5, 7), 5'000'000'007);
+  EXPECT_EQ(nanoseconds_of(-1, 999'999'999), -1);
+  EXPECT_EQ(nanoseconds_of(10'413'792'000), 9'223'372'035'000'000'000);
+  EXPECT_EQ(nanoseconds_of(std::numeric_limits<std::int64_t>::max(), 1), 9'223'372'035'000'000'000);
+  EXPECT_EQ(nanoseconds_of(std::numeric_limits<std::int64_t>::min()), -9'223'372'035'000'000'000);
 }
 
 TEST(Time, HttpDates) {
