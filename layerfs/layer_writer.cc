@@ -6,6 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "layerfs/ingest.h"
 #include "layerfs/layer_pipeline.h"
 #include "layerfs/segment_table.h"
 #include "layerfs/segment_writer.h"
@@ -32,6 +33,7 @@ struct LayerWriter::State {
         tar(pipeline, how.compression) {}
 
   void check_order(const TocEntry& entry) const;
+  void check_room(const TocEntry& entry) const;
   FileMeta meta_of_target(const TocEntry& link) const;
   Digest copy_data(const TocEntry& entry, Source* data, Claim claim);
   void unpack_entry(const TocEntry& entry);
@@ -57,6 +59,21 @@ void LayerWriter::State::check_order(const TocEntry& entry) const {
   bool contradicts = path == entry.path.str() && entry.kind != TocEntry::Kind::opaque;
   if (!rises || contradicts)
     throw_error(ErrorKind::internal, "layer entry {} after {}", printable(entry.path.str()), printable(path));
+}
+
+/// What nobody could read again is not begun with.
+void LayerWriter::State::check_room(const TocEntry& entry) const {
+  constexpr IngestLimits kReadable;
+  if (contents.size() >= kReadable.max_entries)
+    throw_error(ErrorKind::unsupported, "{}: a layer has {} entries at most", printable(entry.path.str()),
+                kReadable.max_entries);
+  std::uint64_t room = kReadable.max_layer_bytes - std::min(pipeline.size_bytes(), kReadable.max_layer_bytes);
+  if (entry.meta.size_bytes + kTarBlockBytes <= room) return;
+  throw Error(ErrorKind::unsupported,
+              fmt::format("{}: with its {} the layer would have more than {}, the most that one may have",
+                          printable(entry.path.str()), render_size(entry.meta.size_bytes),
+                          render_size(kReadable.max_layer_bytes)))
+      .set_hint("holes of a sparse file count as if they were filled");
 }
 
 FileMeta LayerWriter::State::meta_of_target(const TocEntry& link) const {
@@ -125,6 +142,7 @@ void LayerWriter::add(TocEntry entry, Source* data, Claim claim) {
   entry.meta.mtime = layer_mtime(entry.meta.mtime, s.options.max_mtime);
   bool has_data = entry.kind == TocEntry::Kind::file && entry.meta.type == FileType::regular;
   if (!has_data) entry.meta.size_bytes = 0;
+  s.check_room(entry);
   FileMeta link_meta;
   if (entry.kind == TocEntry::Kind::hard_link) link_meta = s.meta_of_target(entry);
   s.header.clear();

@@ -87,9 +87,9 @@ void UpperWriter::make_folder(const RootedPath& path) {
 }
 
 void UpperWriter::begin_file(const RootedPath& path, const FileMeta& meta) {
-  file_ = parent_of(path).open_file(path.name(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, meta.mode & 0777);
+  file_.emplace(parent_of(path).open_file(path.name(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, meta.mode & 0777),
+                path.str());
   file_meta_ = meta;
-  file_name_ = path.str();
 }
 
 void UpperWriter::write(std::span<const std::byte> bytes) {
@@ -100,17 +100,20 @@ void UpperWriter::write(std::span<const std::byte> bytes) {
       throw_error(ErrorKind::unavailable, "no space: {} left free where layers are unpacked, {} must stay",
                   render_size(left), render_size(reserve_bytes_));
   }
-  write_all(file_, bytes, file_name_);
+  file_->write(bytes);
 }
 
 /// Files are many: what a new one has by itself is not set again.
 void UpperWriter::end_file() {
+  file_->finish();
+  const Fd& file = file_->fd();
+  const std::string& name = file_->what();
   bool owner_is_right = file_meta_.uid == fresh_.uid && file_meta_.gid == fresh_.gid;
-  if (!owner_is_right) set_owner(file_, file_meta_, file_name_);
-  set_attributes(file_, file_meta_.xattrs, file_name_);
+  if (!owner_is_right) set_owner(file, file_meta_, name);
+  set_attributes(file, file_meta_.xattrs, name);
   bool mode_is_right = (file_meta_.mode & fresh_.mode) == file_meta_.mode;
-  if (!mode_is_right) set_mode(file_, file_meta_.mode, file_name_);
-  set_time(file_, file_meta_.mtime, file_name_);
+  if (!mode_is_right) set_mode(file, file_meta_.mode, name);
+  set_time(file, file_meta_.mtime, name);
   file_.reset();
 }
 

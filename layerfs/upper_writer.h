@@ -1,9 +1,11 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "core/base/dir.h"
+#include "core/base/sparse_file.h"
 #include "layerfs/toc.h"
 
 namespace imgb {
@@ -46,9 +48,8 @@ class UpperWriter {
   std::uint64_t unchecked_bytes_;
   Dir parent_;  // of the entry before: most entries share it
   RootedPath parent_path_;
-  Fd file_;
+  std::optional<SparseFile> file_;
   FileMeta file_meta_;
-  std::string file_name_;  // for messages
 };
 
 inline constexpr const char* kOpaqueXattr = "user.overlay.opaque";
