@@ -56,14 +56,21 @@ OutputFile::OutputFile(const std::string& path) : path_(path) {
   // Through a symlink the file it points to is replaced, as a shell's ">" does.
   std::error_code ignored;
   if (auto real = std::filesystem::canonical(path, ignored); !ignored) path_ = real.string();
+  std::filesystem::path place = std::filesystem::absolute(path_);
+  name_ = place.filename().string();
+  if (name_.empty()) throw_error(ErrorKind::input, "{} is no name of a file", path);
+  folder_ = in_context([&] { return "create " + path_; }, [&] { return Dir::open_host(place.parent_path()); });
+  if (auto unnamed = folder_.find_unnamed(O_WRONLY, 0644)) {
+    fd_ = *std::move(unnamed);
+    return;
+  }
   std::random_device random;
-  temporary_ = fmt::format("{}.{:08x}{:08x}.part", path_, random(), random());
-  fd_ = Fd(::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!fd_) throw_errno("create {}", path_);
+  temporary_ = fmt::format("{}.{:08x}{:08x}.part", name_, random(), random());
+  fd_ = folder_.open_file(temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
 }
 
 OutputFile::~OutputFile() {
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlinkat(folder_.fd().get(), temporary_.c_str(), 0);
 }
 
 void OutputFile::write(std::span<const std::byte> bytes) {
@@ -71,10 +78,12 @@ void OutputFile::write(std::span<const std::byte> bytes) {
 }
 
 void OutputFile::commit() {
-  if (temporary_.empty()) return;
+  if (!folder_) return;
+  if (temporary_.empty()) return folder_.replace_by_unnamed(fd_, name_);
   sync_data(fd_, path_);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) throw_errno("rename to {}", path_);
+  folder_.rename(temporary_, folder_, name_);
   temporary_.clear();
+  folder_.sync();
 }
 
 void write_user_file(const std::string& path, std::string_view content) {

@@ -21,8 +21,8 @@ std::unique_ptr<FdSource> open_user_file(const std::string& path);
 /// A file that can be read from its start again: what comes through a pipe is kept in one without a name, in the store.
 Fd open_seekable(Store& store, const std::string& path);
 
-/// A file the user asked for: written beside its place and renamed when whole, so that a failure leaves what was there
-/// (V105). "-" and what is no regular file (a fifo, /dev/null) is written as it comes.
+/// A file the user asked for: it gets its name when it is whole and synced, so that a failure leaves what was there
+/// (V105), and nothing beside it. "-" and what is no regular file (a fifo, /dev/null) is written as it comes.
 class OutputFile : public Sink {
  public:
   explicit OutputFile(const std::string& path);
@@ -31,7 +31,9 @@ class OutputFile : public Sink {
   void commit();  ///< Call once, last.
 
  private:
-  std::string path_, temporary_;
+  std::string path_, name_;
+  std::string temporary_;  ///< Where the file system has no files without a name.
+  Dir folder_;             ///< Of what gets its name in the end.
   Fd fd_;
 };
 void write_user_file(const std::string& path, std::string_view content);

@@ -65,6 +65,12 @@ bool publish_unnamed(const Fd& file, const Place& place, const std::string& what
   return false;
 }
 
+void sync_folder(const Place& place, const std::string& what) {
+  Fd folder(::openat(place.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) throw_errno("open folder of {}", what);
+  imgb::sync(folder, what);
+}
+
 using Fill = std::function<void(const Fd&)>;
 
 void fill(const Fd& file, const Fill& write, std::uint32_t mode, Dir::Sync sync, const std::string& what) {
@@ -74,8 +80,8 @@ void fill(const Fd& file, const Fill& write, std::uint32_t mode, Dir::Sync sync,
 }
 
 /// False: the file system has no unnamed files.
-bool replace_by_unnamed(const Place& place, const Fill& write, std::uint32_t mode, Dir::Sync sync,
-                        const std::string& what) {
+bool try_replace_by_unnamed(const Place& place, const Fill& write, std::uint32_t mode, Dir::Sync sync,
+                            const std::string& what) {
   for (;;) {
     Fd file(open_unnamed(place.folder, O_WRONLY, 0600));
     if (!file && has_no_unnamed(errno)) return false;
@@ -163,11 +169,17 @@ void Dir::replace_file(std::string_view path, std::uint32_t mode, Sync sync,
                        const std::function<void(const Fd&)>& fill) const {
   Place place = place_of(*this, path, Links::refuse);
   std::string what = shown(*this, path);
-  if (!replace_by_unnamed(place, fill, mode, sync, what)) publish_named(place, fill, mode, sync, what);
-  if (sync == Sync::later) return;
-  Fd folder(::openat(place.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) throw_errno("open folder of {}", what);
-  imgb::sync(folder, what);
+  if (!try_replace_by_unnamed(place, fill, mode, sync, what)) publish_named(place, fill, mode, sync, what);
+  if (sync == Sync::now) sync_folder(place, what);
+}
+
+void Dir::replace_by_unnamed(const Fd& file, std::string_view path) const {
+  Place place = place_of(*this, path, Links::refuse);
+  std::string what = shown(*this, path);
+  sync_data(file, what);
+  if (!publish_unnamed(file, place, what))
+    throw_error(ErrorKind::unavailable, "{} was written by another process too", what);
+  sync_folder(place, what);
 }
 
 void Dir::rename(std::string_view from, const Dir& to_dir, std::string_view to, Rename how) const {
