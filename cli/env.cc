@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "cli/errors.h"
 #include "cli/flags.h"
 #include "cli/screen.h"
 #include "cli/signals.h"
@@ -26,6 +27,18 @@ void Globals::describe(Flags& flags) {
                "How progress is shown");
   flags.boolean(debug, "D,debug", "Show more about failures");
 }
+
+namespace {
+
+/// What little there is free; "" when there is plenty: then it was another disk, an output's.
+std::string what_is_scarce(const Dir& store) {
+  constexpr std::uint64_t kPlentyBytes = 512ULL << 20, kPlentyInodes = 1000;
+  std::uint64_t inodes = store.free_inodes().value_or(kPlentyInodes), bytes = store.free_bytes();
+  if (inodes < kPlentyInodes) return fmt::format("{} inodes", inodes);
+  return bytes < kPlentyBytes ? render_size(bytes) : "";
+}
+
+}  // namespace
 
 CliEnv::CliEnv(Globals globals) : globals_(std::move(globals)), user_(::geteuid()) {}
 CliEnv::~CliEnv() { close_screen(); }
@@ -82,14 +95,16 @@ void CliEnv::close_screen() noexcept {
   if (screen_) screen_->close();
 }
 
-std::string CliEnv::no_space_hint() const noexcept {
-  constexpr std::uint64_t kPlenty = 512ULL << 20;  // then it was another disk, an output's
+std::string CliEnv::hint_for(const std::exception& failure) const noexcept {
   try {
-    std::uint64_t free = Dir::open_host(root()).free_bytes();
-    if (free > kPlenty) return "";
+    if (is_in_the_way(failure, root().string()))
+      return "that is not what imgb keeps there: move it away, and it is made anew";
+    if (!is_out_of_space(failure)) return "";
+    std::string free = what_is_scarce(Dir::open_host(root()));
+    if (free.empty()) return "";
     return fmt::format(
         "the disk of the store {} has {} free: imgb prune frees what nothing needs, --root names another",
-        root().string(), render_size(free));
+        root().string(), free);
   } catch (const std::exception&) {
     return "";  // a hint is not worth an error
   }

@@ -53,8 +53,8 @@ class CliEnv {
   void tell(std::string_view line);
   /// Draws what is left and gives the terminal back. Called by main before an error is printed.
   void close_screen() noexcept;
-  /// Where the store is and how much is free there, when that is little; "" otherwise.
-  std::string no_space_hint() const noexcept;
+  /// What only who knows the store can tell: that its disk is full, or that something is in its way; "" otherwise.
+  std::string hint_for(const std::exception& failure) const noexcept;
   int stop_signal() const;  ///< That stopped us; 0: none.
 
  private:

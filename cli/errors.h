@@ -26,8 +26,10 @@ struct FailureOptions {
   int failure_code = 1, usage_code = 2;  ///< The command's: docker run uses 125 for both.
   int signal = 0;                        ///< That stopped us; 0: none.
   bool debug = false;                    ///< Adds kind and frames, one per line.
-  std::string no_space_hint = {};        ///< For failures that come of a full disk and have no hint of their own.
+  std::string hint = {};                 ///< For failures that have none of their own.
 };
+/// Something of another type, or a link, stands where the store has its own: only it can be told to move it away.
+bool is_in_the_way(const std::exception& failure, const std::string& root);
 bool is_out_of_space(const std::exception& failure);
 Failure render_failure(const std::exception& failure, const FailureOptions& options);
 

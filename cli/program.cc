@@ -99,7 +99,7 @@ int run_program(std::span<const std::string> words) {
   } catch (const std::exception& e) {
     if (env) env->close_screen();
     if (env) options.signal = env->stop_signal(), options.debug = env->globals().debug;
-    if (env && is_out_of_space(e)) options.no_space_hint = env->no_space_hint();
+    if (env) options.hint = env->hint_for(e);
     Failure failure = render_failure(e, options);
     write_error_text(failure.text);
     return failure.exit_code;

@@ -31,7 +31,7 @@ void prepare_process() {
   for (int fd = 0; fd <= 2; ++fd)
     if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF && ::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) < 0)
       ::_exit(125);
-  std::signal(SIGPIPE, SIG_IGN);
+  for (int number : {SIGPIPE, SIGXFSZ}) std::signal(number, SIG_IGN);
   rlimit core{};
   if (::getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_cur != 0) {
     core.rlim_cur = 0;

@@ -11,8 +11,9 @@
 
 namespace imgb {
 
-/// SIGPIPE becomes an error of the write; standard descriptors that were closed become /dev/null, so that no file that
-/// is opened later is mistaken for the terminal; no core dumps, since memory may hold credentials (V94).
+/// SIGPIPE, and SIGXFSZ of `ulimit -f`, become errors of the write; standard descriptors that were closed become
+/// /dev/null, so that no file that is opened later is mistaken for the terminal; no core dumps, since memory may hold
+/// credentials (V94).
 void prepare_process();
 
 /// Takes signals away from their default action while it lives, on a thread of its own. Make it before other threads:

@@ -1,5 +1,7 @@
 #include "layerfs/child_report.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <csignal>
 
@@ -14,9 +16,12 @@ constexpr std::size_t kMaxMessageBytes = 16 * 1024;
 /// Past this size, what its source holds at less than 1 in kMaxRatio is taken for a bomb.
 constexpr std::uint64_t kBombBytes = 16ULL << 30, kMaxRatio = 2000;
 
+/// In the place of a result that was begun. As much of it as there is room for: to fail here would hide why.
 void report(const Fd& result, ErrorKind kind, std::string_view message) {
   std::string text{'E', static_cast<char>(kind)};
-  write_all(result, text.append(message), "result");
+  text.append(message);
+  [[maybe_unused]] int cleared = ::ftruncate(result.get(), 0);
+  [[maybe_unused]] ssize_t written = ::pwrite(result.get(), text.data(), text.size(), 0);
 }
 
 }  // namespace
@@ -45,6 +50,9 @@ void throw_reported(const Fd& result, const ExitStatus& status) {
   }
   if (status.signal == SIGXCPU)
     throw_error(ErrorKind::input, "it takes more than {} hours of processor time to read", kMaxProcessorTime.count());
+  if (status.signal == SIGKILL)
+    throw Error(ErrorKind::system, "the process that reads it was killed")
+        .set_hint("if that was for memory, the kernel's log says so: dmesg");
   if (!status.ok())
     throw_error(ErrorKind::system, "the confined reader ended without a result ({} {})",
                 status.signal ? "signal" : "exit code", status.signal ? status.signal : status.code);

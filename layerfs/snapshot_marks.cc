@@ -31,10 +31,12 @@ void SnapshotMarks::remember(const StackKey& stack, const std::string& name) con
 
 std::optional<SnapshotMarks::Found> SnapshotMarks::find_mark(std::string_view snapshot) const {
   std::string name = mark_name(snapshot);
+  auto there = folder_.find_stat(name);
+  if (!there || there->type != FileType::regular) return std::nullopt;
   auto file = folder_.find_file(name, O_RDONLY | O_NOFOLLOW);
   if (!file) return std::nullopt;
   FileStat stat = stat_of(*file, name);
-  auto mark = find_ready_mark(read_all(*file, kMaxMarkBytes, name));
+  auto mark = stat.size_bytes <= kMaxMarkBytes ? find_ready_mark(read_all(*file, kMaxMarkBytes, name)) : std::nullopt;
   return mark ? std::optional(Found{*std::move(mark), stat.inode, stat.ctime}) : std::nullopt;
 }
 
@@ -75,7 +77,7 @@ std::string SnapshotMarks::publish(const StackKey& stack, const Dir& from, std::
     std::string name = name_for(stack, length);
     auto mark = read_mark(name);
     if (mark && mark->stack != stack && mark->holds(boot_id_)) continue;
-    folder_.remove(mark_name(name));
+    folder_.remove_tree(mark_name(name));
     folder_.remove_tree(name);
     lease_.note(lease_name(name));
     from.rename(from_name, folder_, name, Dir::Rename::no_replace);
@@ -141,7 +143,7 @@ std::vector<std::string> SnapshotMarks::find_unused(std::vector<std::string> idl
 }
 
 void SnapshotMarks::take_out(const std::string& name, const Dir& to) {
-  folder_.remove(mark_name(name));
+  folder_.remove_tree(mark_name(name));
   if (folder_.find_stat(name)) folder_.rename(name, to, name);
   known_.with([&](auto& names) { std::erase_if(names, [&](const auto& known) { return known.second == name; }); });
 }

@@ -26,6 +26,9 @@ void make_layout(const Dir& root) {
         R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]})";
     if (!root.find_stat(layout::kIndex)) root.replace_file(layout::kIndex, kEmpty, 0644);
   }
+  // While there is room: whoever frees some takes these locks.
+  for (std::string_view lock : {layout::kLock, layout::kIndexLock, layout::kCollectLock, layout::kBlobsLock})
+    FileLock::take(root, lock, FileLock::Mode::shared);
   // Last: a folder with this file is a whole store.
   root.replace_file(layout::kMarker, layout::kMarkerContent, 0644);
 }
@@ -41,6 +44,15 @@ void refuse_foreign(const Dir& root) {
 std::string boot_id() {
   auto id = Dir::open_host("/proc/sys/kernel/random").find_content("boot_id", 100);
   return id ? std::string(trim(*id)) : "";
+}
+
+/// The boot that the store was used in last; nullopt for a new one. What is no boot's id is as good as another boot's.
+std::optional<std::string> find_boot(const Dir& root) {
+  constexpr std::uint64_t kMaxBootBytes = 100;
+  auto stat = root.find_stat(kBoot);
+  if (!stat) return std::nullopt;
+  bool legible = stat->type == FileType::regular && stat->size_bytes <= kMaxBootBytes;
+  return legible ? root.find_content(kBoot, kMaxBootBytes) : "";
 }
 
 bool is_whole(const Dir& root, const Digest& digest) {
@@ -92,12 +104,12 @@ Store Store::open(const std::filesystem::path& path) {
   Store store;
   store.state_ = std::make_unique<State>(std::move(root));
   State& s = *store.state_;
-  std::string boot = boot_id(), before = s.root.find_content(kBoot, 100).value_or("");
-  if (boot != before) {
+  std::string boot = boot_id();
+  if (find_boot(s.root) != boot) {
     CollectionLock alone(s.root);  // the first to come does it for all
-    before = s.root.find_content(kBoot, 100).value_or("");
-    if (!before.empty() && boot != before) drop_torn_blobs(s.root, s.blobs);
-    if (boot != before) s.root.replace_file(kBoot, boot, 0600);
+    auto before = find_boot(s.root);
+    if (before && *before != boot) drop_torn_blobs(s.root, s.blobs);
+    if (before != boot) s.root.replace_file(kBoot, boot, 0600);
   }
   return store;
 }
