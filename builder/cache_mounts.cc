@@ -55,9 +55,10 @@ std::vector<CacheMount> list_idle_cache_mounts(const Dir& folder) {
   std::vector<CacheMount> idle;
   for (const Dir::Entry& entry : folder.list()) {
     if (entry.type != FileType::directory) continue;
-    Nanoseconds last = last_use(folder, entry.name);  // before our own locks make the files
-    if (!lock_idle(folder, entry.name)) continue;
-    idle.push_back({entry.name, disk_bytes_below(folder, entry.name), last});
+    if (FileLock::is_held(folder, lock_name(id_of(entry.name))) ||
+        FileLock::is_held(folder, private_lock_name(target_of(entry.name))))
+      continue;
+    idle.push_back({entry.name, disk_bytes_below(folder, entry.name), last_use(folder, entry.name)});
   }
   return idle;
 }

@@ -53,11 +53,10 @@ std::uint64_t disk_bytes_of(const std::vector<LayerKey>& tocs, const Dir& folder
   return size;
 }
 
-/// The unpacked layers' bytes go with what is returned.
+/// All but tables of contents. The unpacked layers' bytes go with what is returned.
 SnapshotStore::Scratch remove(Store& store, SnapshotStore& snapshots, const CollectionLock& alone,
                               const Unneeded& unneeded) {
   remove_garbage(store, alone, unneeded.garbage);
-  for (const LayerKey& layer : unneeded.tocs) remove_toc(store, layer);
   return snapshots.take_out(alone, unneeded.snapshots);
 }
 
@@ -121,7 +120,7 @@ class Pruning {
       : store_(store), snapshots_(snapshots), request_(request), on_broken_(on_broken) {}
 
   Pruned run() {
-    mounts_ = list_idle_cache_mounts(store_.folder(cache_mounts::kFolder));
+    if (auto folder = store_.root().find_dir(cache_mounts::kFolder)) mounts_ = list_idle_cache_mounts(*folder);
     std::optional<SnapshotStore::Scratch> going;
     Unneeded unneeded = choose(going);
     // From here on nobody waits for us.
@@ -149,15 +148,20 @@ class Pruning {
     std::set<StackKey> unpacked;
     for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.stack);
     needs.add_stacks_of_steps(unpacked);
-    if (!request_.dry_run) forget_names();
     Unneeded unneeded = find_unneeded(store_, snapshots_, alone, idle, needs);
-    out_.size_bytes += disk_bytes_of(unneeded.tocs, store_.folder("tocs"));
-    if (!request_.dry_run) going = remove(store_, snapshots_, alone, unneeded);
+    if (!unneeded.tocs.empty()) out_.size_bytes += disk_bytes_of(unneeded.tocs, store_.folder("tocs"));
+    if (request_.dry_run) return unneeded;
+    // First what needs no room to go: index.json and the cache are written anew, also on a full disk.
+    for (const LayerKey& layer : unneeded.tocs) remove_toc(store_, layer);
+    forget_names();
+    going = remove(store_, snapshots_, alone, unneeded);
     return unneeded;
   }
 
   void choose_containers() {
-    Containers containers(store_.folder("containers"));
+    auto folder = store_.root().find_dir("containers");
+    if (!folder) return;  // nor is it made here: there may be no room
+    Containers containers(*std::move(folder));
     for (const Container& container : containers.list()) {
       bool goes = request_.ended_containers && container.state.phase != ContainerState::Phase::running &&
                   container.state.finished < request_.before;
@@ -249,12 +253,13 @@ class Pruning {
   }
 
   void remove_remains() {
-    Dir folder = store_.folder("containers");
-    Containers containers(folder.duplicate());
+    auto folder = store_.root().find_dir("containers");
+    if (!folder) return;
+    Containers containers(folder->duplicate());
     FileLock names = containers.lock_names();
     for (const std::string& remains : containers.list_remains(names)) {
       ++out_.leftovers;
-      out_.size_bytes += disk_bytes_below(folder, remains);
+      out_.size_bytes += disk_bytes_below(*folder, remains);
       if (!request_.dry_run) containers.remove_remains(names, remains);
     }
   }
@@ -311,6 +316,7 @@ Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& i
   });
   std::erase_if(unneeded.tocs, [&](const LayerKey& layer) { return !its.layers.contains(layer); });
   out.size_bytes += disk_bytes_of(unneeded.tocs, store.folder("tocs"));
+  for (const LayerKey& layer : unneeded.tocs) remove_toc(store, layer);
   going = remove(store, snapshots, *alone, unneeded);
   alone.reset();
   count(snapshots, unneeded, &*going, out);

@@ -33,7 +33,9 @@ class Fsck : public Verb {
 
  private:
   void check_containers(Store& store, FsckReport& report) const {
-    Containers containers(store.folder("containers"));
+    auto folder = store.root().find_dir("containers");
+    if (!folder) return;  // nor is it made: there may be no room
+    Containers containers(*std::move(folder));
     FileLock names = containers.lock_names();
     for (const std::string& remains : containers.list_remains(names)) {
       if (repair_) containers.remove_remains(names, remains);

@@ -36,6 +36,11 @@ std::optional<FileLock> FileLock::try_take(const Dir& dir, std::string_view name
   return FileLock(std::move(fd), mode);
 }
 
+bool FileLock::is_held(const Dir& dir, std::string_view name) {
+  auto file = dir.find_file(name, O_RDONLY);
+  return file && !flock_fd(*file, LOCK_EX | LOCK_NB, name);
+}
+
 bool FileLock::change(Mode mode, bool wait) {
   if (flock_fd(fd_, operation_of(mode) | (wait ? 0 : LOCK_NB), "the store")) {
     mode_ = mode;

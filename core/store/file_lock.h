@@ -13,6 +13,8 @@ class FileLock {
   enum class Mode { shared, exclusive };
   static FileLock take(const Dir& dir, std::string_view name, Mode mode);  ///< Waits. Makes the file.
   static std::optional<FileLock> try_take(const Dir& dir, std::string_view name, Mode mode);  ///< nullopt: held.
+  /// Another has it just now, in any mode. Makes no file, so that it needs no room.
+  static bool is_held(const Dir& dir, std::string_view name);
   /// Changes the mode in place; false when another holds it and `wait` is false (the old mode may then be lost for a
   /// moment, as flock(2) says; it is taken again before this returns).
   bool change(Mode mode, bool wait);
