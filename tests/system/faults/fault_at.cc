@@ -5,6 +5,7 @@
 //   fault_at REPORT N ACTION PROGRAM [ARGUMENT...]
 //     ACTION  kill       SIGKILL for the process that makes the call, before the call
 //             kill-main  SIGKILL for PROGRAM itself
+//             kill-rest  SIGKILL for all that PROGRAM started, whatever they do just then
 //             a number   the call fails with that errno and does nothing
 //     N       0: nothing goes wrong, the calls are counted
 //   REPORT gets one line: "<process id> <calls counted> <name and process of the call that was hit, or -> <processes
@@ -187,6 +188,9 @@ class Tracer {
       ::kill(pid, SIGKILL);
     } else if (action_ == "kill-main") {
       ::kill(main_, SIGKILL);
+    } else if (action_ == "kill-rest") {
+      for (pid_t one : alive_)
+        if (!is_main(one)) ::kill(one, SIGKILL);
     } else {
       regs.orig_rax = ~0ULL;
       regs.rax = static_cast<unsigned long long>(-std::atol(action_.c_str()));

@@ -153,6 +153,12 @@ def expect_nothing_left(root):
         raise Broken(f"left over: {left}")
 
 
+def expect_digest(work, root):
+    got = run(root, *work.words).stdout.strip()
+    if got != work.want:
+        raise Broken(f"digest {got}, not {work.want}")
+
+
 class Work:
     """One command whose every call may fail, on a store made anew for each."""
 
@@ -170,9 +176,7 @@ class Work:
         return root
 
     def expect_result(self, root):
-        got = run(root, *self.words).stdout.strip()
-        if got != self.want:
-            raise Broken(f"digest {got}, not {self.want}")
+        expect_digest(self, root)
 
 
 def build_work(folder):
@@ -206,6 +210,70 @@ def pull_work(folder):
     return work
 
 
+def save_work(folder):
+    work = Work("save", folder)
+    make_base(work.template, folder)
+    archive = folder / "saved.tar"
+    work.words = ("save", "-o", archive, "base:1")
+    run(work.fresh("wanted"), *work.words)
+    want = archive.read_bytes()
+
+    def expect_result(root):
+        archive.unlink(missing_ok=True)
+        run(root, *work.words)
+        if archive.read_bytes() != want:
+            raise Broken("another archive")
+        if left := [path.name for path in folder.glob("saved*") if path != archive]:
+            raise Broken(f"left beside the archive: {left}")
+
+    work.expect_result = expect_result
+    return work
+
+
+def load_work(folder):
+    work = Work("load", folder)
+    source = folder / "source"
+    make_base(source, folder)
+    run(source, "save", "-o", folder / "base.tar", "base:1")
+    work.words = ("load", "-q", "-i", folder / "base.tar")
+    work.want = run(work.fresh("wanted"), *work.words).stdout.strip()
+    return work
+
+
+def prune_work(folder):
+    """What is pruned differs from try to try; what stays does not."""
+    build = build_work(folder)
+    work = Work("prune", folder)
+    work.template = folder / "built"
+    build.fresh("built")
+    run(work.template, *build.words)
+    run(work.template, "build", "--network", "none", "-q", "--no-cache", "--build-arg", "x=1", build.words[-1])
+    run(work.template, "rmi", "result:2")
+    work.words = ("prune", "--cache")
+
+    def expect_result(root):
+        run(root, *work.words)
+        got = run(root, "inspect", "-f", "{{.Id}}", "result:1").stdout.strip()
+        said = run(root, "run", "--rm", "--network", "none", "result:1", "cat", "/g").stdout
+        if (got, said) != (build.want, "run\n"):
+            raise Broken(f"result:1 is {got}, says {said!r}")
+        expect_digest(build, root)
+
+    work.want, work.expect_result = None, expect_result
+    return work
+
+
+def run_work(folder):
+    work = Work("run", folder)
+    make_base(work.template, folder)
+    work.words = ("run", "--rm", "--network", "none", "-v", "kept:/kept", "base:1", "sh", "-c", "echo x >/kept/x; cat /kept/x")
+    work.want = run(work.fresh("wanted"), *work.words).stdout.strip()
+    return work
+
+
+WORKS = {"build": build_work, "pull": pull_work, "save": save_work, "load": load_work, "prune": prune_work, "run": run_work}
+
+
 class Sweep:
     """Every `stride`-th call of a work, with one fault."""
 
@@ -219,10 +287,13 @@ class Sweep:
         pid, count, hit, *left = report.read_text().split()
         return done, int(pid), int(count), hit, left
 
+    def is_wanted(self, done):
+        return self.work.want is None or done.stdout.strip() == self.work.want
+
     def count(self):
         root = self.work.fresh("counted")
         done, _, count, _, _ = self.trace(root, 0, "kill")
-        if done.returncode != 0 or done.stdout.strip() != self.work.want:
+        if done.returncode != 0 or not self.is_wanted(done):
             raise Broken(f"under the tracer, unharmed: {done.stderr}")
         return count
 
@@ -232,9 +303,9 @@ class Sweep:
         try:
             if left:
                 raise Broken(f"processes left over: {left}")
-            if done.returncode == 0 and done.stdout.strip() != self.work.want:
+            if done.returncode == 0 and not self.is_wanted(done):
                 raise Broken(f"succeeds with {done.stdout}")
-            if done.returncode >= 128 and not action.startswith("kill"):
+            if done.returncode >= 128 and action not in ("kill", "kill-main"):
                 raise Broken(f"dies with signal {done.returncode - 128}: {done.stderr}")
             expect_whole(root)
             self.work.expect_result(root)
@@ -261,8 +332,8 @@ class Sweep:
             at += stride
 
 
-ACTIONS = {"kill": "kill", "kill-main": "kill-main", "EIO": str(errno.EIO), "ENOSPC": str(errno.ENOSPC),
-           "EMFILE": str(errno.EMFILE), "ENOMEM": str(errno.ENOMEM)}
+ACTIONS = {"kill": "kill", "kill-main": "kill-main", "kill-rest": "kill-rest", "EIO": str(errno.EIO), "ENOSPC": str(errno.ENOSPC),
+           "EMFILE": str(errno.EMFILE), "ENOMEM": str(errno.ENOMEM), "EDQUOT": str(errno.EDQUOT), "EINTR": str(errno.EINTR)}
 
 
 def temp_folder():

@@ -7,7 +7,7 @@ import argparse
 import pathlib
 import sys
 
-from faults import ACTIONS, Sweep, build_work, pull_work, temp_folder
+from faults import ACTIONS, WORKS, Sweep, temp_folder
 
 SAMPLES = 12  # of each work and action
 
@@ -21,7 +21,7 @@ def main():
     failures, points = [], 0
     for name in given.work.split(","):
         with temp_folder() as folder:
-            work = {"build": build_work, "pull": pull_work}[name](pathlib.Path(folder))
+            work = WORKS[name](pathlib.Path(folder))
             for number, action in enumerate(given.actions.split(",")):
                 sweep = Sweep(work, sys.stderr)
                 stride = 1 if given.all else max(1, sweep.count() // SAMPLES)
