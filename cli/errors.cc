@@ -44,9 +44,12 @@ std::string words_of_library(const std::exception& failure) {
   return failure.what();
 }
 
-/// What the system's words for a limit do not tell: how to raise it.
-std::string hint_for_limit(std::string_view text) {
+/// What the system's words do not tell: what to do.
+std::string hint_for_words(std::string_view text) {
   auto says = [&](int number) { return text.find(std::strerror(number)) != std::string_view::npos; };
+  if (says(EROFS)) return "imgb writes to its store also to read it: --root names another";
+  if (says(ENOENT) && text.find(" /proc/") != std::string_view::npos)
+    return "imgb needs /proc: mount -t proc proc /proc";
   if (says(EFBIG)) return "the limit on the size of files (ulimit -f) or the file system allows no more";
   if (says(EMFILE)) return "the limit on open files (ulimit -n) is too low";
   return "";
@@ -81,7 +84,7 @@ Failure render_failure(const std::exception& failure, const FailureOptions& opti
   if (error->kind() == ErrorKind::internal) shown.text += "this is a bug in imgb\n";
   std::string hint = error->hint();
   if (hint.empty()) hint = options.hint;
-  if (hint.empty()) hint = hint_for_limit(error->what());
+  if (hint.empty()) hint = hint_for_words(error->what());
   if (!hint.empty()) shown.text += "hint: " + safe_lines(hint) + "\n";
   return shown;
 }
