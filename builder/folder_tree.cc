@@ -97,11 +97,14 @@ void FolderTree::remember(const TreeView::Node& node, const FileStat& stat, cons
   known_.add(stat, {content, !node.meta.xattrs.empty()}, read_at);
 }
 
-Digest FolderTree::hash(const TreeView::Node& node, Nanoseconds read_at) const {
+Digest FolderTree::hash(const TreeView::Node& node, Nanoseconds read_at, const std::stop_token& stop) const {
   Opened file = open(node);
   HashingSink hash;
-  FdSource source(file.fd.duplicate(), node.path.str());
-  copy(source, hash);
+  auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
+  while (std::size_t got = read_some(file.fd, {buffer.get(), kStreamBufferBytes}, node.path.str())) {
+    throw_if_stopped(stop);
+    hash.write({buffer.get(), got});
+  }
   if (hash.size_bytes() != node.meta.size_bytes) throw_changed(node);
   Digest content = hash.finish();
   check_unchanged(node, file);

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -49,7 +50,7 @@ class FolderTree : public CopyTree {
   /// Keeps the digest of what was read since `read_at`.
   void remember(const TreeView::Node& node, const FileStat& stat, const Digest& content, Nanoseconds read_at) const;
   /// Reads a file for its digest alone.
-  Digest hash(const TreeView::Node& node, Nanoseconds read_at) const;
+  Digest hash(const TreeView::Node& node, Nanoseconds read_at, const std::stop_token& stop) const;
 
  private:
   TreeView::Node node_of(const Dir& parent, std::string_view name, RootedPath path, const FileStat& stat) const;

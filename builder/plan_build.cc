@@ -41,7 +41,7 @@ class Planner {
     options_.allow_host_network = request.allow_host_network;
     options_.allow_insecure = request.allow_insecure;
     read_epoch();
-    if (plan_.source_date_epoch) options_.created = *plan_.source_date_epoch * kNanosecondsPerSecond;
+    if (plan_.source_date_epoch) options_.created = nanoseconds_of(*plan_.source_date_epoch);
     if (auto ns = request.build_args.find("BUILDKIT_CACHE_MOUNT_NS"); ns != request.build_args.end()) {
       options_.cache_namespace = ns->second;
     }

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/base/error.h"
+#include "core/base/sparse_file.h"
 #include "core/base/text.h"
 
 namespace imgb {
@@ -77,8 +78,9 @@ class TreeWriter {
       case FileType::regular: {
         Fd fd;
         replace(at, [&] { fd = into_.open_file(at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600); });
-        FdSink sink(std::move(fd), std::string(at));
-        copy(*open_(node), sink);
+        SparseFile file(std::move(fd), std::string(at));
+        copy(*open_(node), file);
+        file.finish();
         return true;
       }
       case FileType::symlink:

@@ -122,7 +122,7 @@ void TreeInput::hash_unknown(std::vector<CopyItem>& items) const {
     for (TreeView::Node& node : item.nodes) {
       if (node.meta.type != FileType::regular || node.content) continue;
       throw_if_stopped(stop_);
-      node.content = folder_.value().hash(node, services_.request.now);
+      node.content = folder_.value().hash(node, services_.request.now, stop_);
     }
   }
 }

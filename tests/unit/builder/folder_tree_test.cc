@@ -23,7 +23,7 @@ class FolderTreeTest : public testing::Test {
   StatCache after_one_build() {
     StatCache first;
     FolderTree tree(dir, first);
-    tree.hash(walk(tree), dir.stat("f").ctime + 10 * kNanosecondsPerSecond);
+    tree.hash(walk(tree), dir.stat("f").ctime + 10 * kNanosecondsPerSecond, {});
     return StatCache(first.render());
   }
 
