@@ -95,6 +95,29 @@ def try_disk(work, disk):
         subprocess.run(["umount", "-l", where], check=True)
 
 
+def free_on_full_disk(work):
+    """A disk without a free byte or inode: what needs no room works, and prune makes some."""
+    where = work.folder / "full"
+    where.mkdir()
+    Disk("tmpfs", inodes=100_000).mount(where)
+    try:
+        root = where / "store"
+        subprocess.run(["cp", "-a", work.folder / "wanted", root], check=True)
+        left = os.statvfs(where)
+        used = f"remount,size={(left.f_blocks - left.f_bfree) * left.f_bsize},nr_inodes={left.f_files - left.f_ffree}"
+        subprocess.run(["mount", "-o", used, where], check=True)
+        for verb in (["images"], ["fsck"], ["prune", "-a"], ["fsck"]):
+            done = run(root, *verb, check=False)
+            if done.returncode != 0:
+                raise Broken(f"on a full disk {verb} exits with {done.returncode}: {done.stderr}")
+        if (free := os.statvfs(where).f_ffree) < 10:
+            raise Broken(f"prune freed {free} inodes: {done.stdout}")
+        subprocess.run(["mount", "-o", f"remount,size={PLENTY_BYTES},nr_inodes=0", where], check=True)
+        expect_nothing_left(root)
+    finally:
+        subprocess.run(["umount", "-l", where], check=True)
+
+
 def try_file_size(work, limit):
     """Below `ulimit -f`, which by default kills whoever goes past it."""
     root = work.fresh(f"file-size-{limit}")
@@ -123,6 +146,7 @@ def main():
                 print(f"{work.name}, {kind}: too small {sum(failed.values())} times of {len(failed)}")
                 if sum(failed.values()) < 5:
                     raise Broken(f"the disks were not too small, the test tests nothing: {failed}")
+            free_on_full_disk(work)
             failed = [try_file_size(work, limit) for limit in (0, 200, 20_000, 200_000)]
             print(f"{work.name}: files too small {sum(failed)} times of {len(failed)}")
             if sum(failed) < 3:
