@@ -93,6 +93,8 @@ class Opener {
       if (!cache) continue;
       Wanted& one = wanted.try_emplace(cache_id(*cache, mount), Wanted{cache->sharing, cache->id, {}}).first->second;
       if (strictness(cache->sharing) > strictness(one.sharing)) one.sharing = cache->sharing;
+      if (one.sharing == CacheSharing::shared && services_.tools.runner.moves_caches())
+        one.sharing = CacheSharing::locked;  // where nothing can be mounted it is with one step at a time
       one.by.push_back(&mount);
     }
     Dir caches = services_.tools.store.folder(cache_mounts::kFolder);
@@ -123,11 +125,17 @@ class Opener {
     const std::string& name = cache_names_.at(&mount);
     if (!caches.find_stat(name)) make_cache(caches, name, cache, mount);
     Dir folder = caches.open_dir(name);
-    std::string source = cache.from.empty() ? cache.source : "";  // with `from`, source says what it starts with
-    Fd fd = folder.open_file(RootedPath::clean(source).relative(), O_PATH | O_NOFOLLOW, 0, Links::in_root);
+    // With `from`, source says what it starts with.
+    RootedPath source = cache.from.empty() ? RootedPath::clean(cache.source) : RootedPath();
+    Fd fd = folder.open_file(source.relative(), O_PATH | O_NOFOLLOW, 0, Links::in_root);
     out_.held.push_back(std::move(fd));
-    out_.mounts.push_back(
-        BindMount{.source_fd = out_.held.back().get(), .target = mount.target, .read_only = cache.read_only});
+    bool whole = source.is_root();
+    out_.homes.push_back(whole ? std::move(caches) : folder.open_dir(source.parent().relative(), Links::in_root));
+    out_.mounts.push_back(BindMount{.source_fd = out_.held.back().get(),
+                                    .target = mount.target,
+                                    .read_only = cache.read_only,
+                                    .home = &out_.homes.back(),
+                                    .name_at_home = whole ? name : std::string(source.name())});
   }
 
   static int strictness(CacheSharing sharing) {

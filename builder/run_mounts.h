@@ -1,4 +1,5 @@
 #pragma once
+#include <list>
 #include <map>
 #include <optional>
 #include <stop_token>
@@ -17,6 +18,7 @@ struct OpenMounts {
   std::vector<std::string> env;  ///< Secrets as variables, SSH_AUTH_SOCK.
   std::vector<Fd> held;
   std::vector<FileLock> locks;
+  std::list<Dir> homes;  ///< Where caches are kept.
 };
 
 /// What counts of the mounts for the step's key; hashes the content of bind mounts (dockerfile.md 5).

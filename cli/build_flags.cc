@@ -86,6 +86,8 @@ void BuildFlags::describe(Flags& flags) {
   flags.boolean(remove, "rm", "For scripts: nothing is left anyway").hidden = true;
   flags.text(sbom, "sbom", "VALUE", "For scripts: false is all there is").hidden = true;
   flags.list(secrets, "secret", "id=ID[,src=FILE|,env=NAME]", "A secret for RUN --mount=type=secret");
+  flags.choice(isolation, "isolation", {"auto", "namespace", "chroot"},
+               "How RUN steps are kept apart from this host; chroot where no namespaces may be made");
   flags.text(security, "security", "KIND", "Of RUN steps: standard (user namespace) or compat (as Docker)");
   flags.size(shm_size, "shm-size", "Size of /dev/shm in RUN steps");
   flags.list(ssh, "ssh", "default|ID[=SOCKET|=KEY,...]", "An agent, or keys, for RUN --mount=type=ssh");

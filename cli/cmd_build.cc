@@ -58,7 +58,7 @@ class Build : public Verb {
     std::vector<OutputSpec> outputs = parse_outputs(request);
     if (flags_.iid_file) ::unlink(flags_.iid_file->c_str());
     std::stop_token stop = env.stop();
-    ImageWiring wiring(env);
+    ImageWiring wiring(env, parse_isolation(flags_.isolation));
     BuildInputs inputs(env.store(), wiring.snapshots());
     inputs.open(flags_, request, stop);
     BuildResult result = build_with_sandbox(env, wiring, request, stop);
@@ -82,7 +82,7 @@ class Build : public Verb {
   }
 
   BuildResult build_with_sandbox(CliEnv& env, ImageWiring& wiring, BuildRequest& request, std::stop_token stop) const {
-    Sandbox sandbox;
+    Sandbox sandbox({.isolation = wiring.isolation()});
     SandboxRunner runner(sandbox);
     RegistryFiles files(wiring.access());
     if (flags_.on_error == "shell")

@@ -28,10 +28,9 @@ class Doctor : public Verb {
   void describe(Flags& flags) override { flags.text(format_, "format", "FORMAT", "table, json or a template"); }
 
   int run(CliEnv& env) override {
-    enter_user_namespace_if_needed();
     Json rows = Json::array();
     bool missing = false;
-    for (const HostFeature& feature : probe_host(env.store().root())) {
+    for (const HostFeature& feature : find_features(env)) {
       rows.push_back({{"Feature", feature.name},
                       {"State", name_of(feature.state)},
                       {"Detail", feature.detail},
@@ -44,6 +43,15 @@ class Doctor : public Verb {
   }
 
  private:
+  static std::vector<HostFeature> find_features(CliEnv& env) {
+    try {
+      enter_user_namespace_if_needed();
+    } catch (const Error& e) {
+      return {{"isolation", HostFeature::State::no, e.what(), e.hint()}};
+    }
+    return probe_host(env.store().root());
+  }
+
   std::string format_;
 };
 

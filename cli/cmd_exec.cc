@@ -80,6 +80,11 @@ class Exec : public Verb {
 
   ExecSpec make_spec(const Container& container) const {
     RunRequest request = parse_run_request(container.config.request);
+    if (request.isolation == Isolation::chroot)
+      throw Error(
+          ErrorKind::unsupported,
+          fmt::format("container {} runs with --isolation=chroot: it has no world that another process could join",
+                      container.config.name));
     ExecSpec spec;
     spec.world_began = container.state.init_began;
     spec.argv = command_;

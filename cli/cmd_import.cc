@@ -57,7 +57,7 @@ class Import : public Verb {
     request.dockerfile_text = "FROM imported\n";
     for (const std::string& change : changes_) request.dockerfile_text += change + "\n";
     request.named_contexts.insert_or_assign("imported", ImageContext{Reference::parse("imported"), &base});
-    Sandbox sandbox;
+    Sandbox sandbox({.isolation = wiring.isolation()});
     SandboxRunner runner(sandbox);
     RegistryFiles files(wiring.access());
     BuildTools tools{env.store(), wiring.snapshots(), runner, wiring.source(), files, env.progress()};

@@ -47,12 +47,19 @@ class RunContainer : public Verb {
 
  private:
   Container create(CliEnv& env) const {
-    ImageWiring wiring(env);
+    ImageWiring wiring(env, parse_isolation(container_.isolation));
     LocalImage image =
         wiring.obtain(env, image_, platform_or_host(platform_), parse_pull_policy(pull_), LayerNeed::unpacked);
     if (platform_ && !match_rank(Platform::parse(*platform_), image.config.platform))
       throw_error(ErrorKind::input, "{} is for {}, not for {}", image_, image.config.platform.str(), *platform_);
     RunRequest request = make_run_request(container_, command_, image.config, environment_list());
+    request.isolation = wiring.isolation()->choice().chroot ? Isolation::chroot : Isolation::namespaces;
+    if (request.isolation == Isolation::chroot && !wiring.isolation()->choice().why.empty())
+      env.tell("WARNING: " + wiring.isolation()->choice().why);
+    if (request.isolation == Isolation::chroot && !request.ports.empty()) {
+      env.tell("WARNING: published ports are discarded: with --isolation=chroot the network is this container's own");
+      request.ports.clear();
+    }
     request.image = Descriptor{.media_type = image.descriptor.media_type,
                                .digest = image.descriptor.digest,
                                .size_bytes = image.descriptor.size_bytes};

@@ -83,7 +83,7 @@ Ended run_in_foreground(CliEnv& env, SignalWatch& watch, const Container& contai
   RunRequest request = parse_run_request(container.config.request);
   PreparedContainer prepared(env.store(), request, container.config.id, watch.token());
   env.close_screen();
-  Sandbox sandbox({request.ports});
+  Sandbox sandbox({request.ports, prepared.isolation()});
   Attachment attachment({.interactive = request.interactive, .tty = request.tty});
   Running running = start_container(sandbox, prepared, request, attachment.io());
   for (const std::string& warning : sandbox.take_warnings()) env.tell("WARNING: " + warning);
@@ -100,7 +100,7 @@ Ended run_in_foreground(CliEnv& env, SignalWatch& watch, const Container& contai
 Ended run_in_background(Store& store, const Container& container, ContainerOwner& owner, SupervisorReport& report) {
   RunRequest request = parse_run_request(container.config.request);
   PreparedContainer prepared(store, request, container.config.id, {});
-  Sandbox sandbox({request.ports});
+  Sandbox sandbox({request.ports, prepared.isolation()});
   Pipe in, out = make_pipe(), err = make_pipe();
   if (request.interactive) in = make_pipe();  // nobody writes, but it does not end either
   StepIo io{in.read.get(), out.write.get(), err.write.get()};

@@ -26,7 +26,8 @@ std::vector<std::string> environment_of(const RunRequest& request, const std::st
 
 PreparedContainer::PreparedContainer(Store& store, const RunRequest& request, const std::string& id,
                                      std::stop_token stop)
-    : snapshots_(store) {
+    : isolation_(std::make_shared<HostIsolation>(request.isolation, store.folder("snapshots"))),
+      snapshots_(store, [isolated = isolation_] { return isolated->choice().form; }) {
   std::vector<Layer> layers = layers_of(read_local_image(store.blobs(), request.image.value(), Platform::host()));
   auto root = snapshots_.make_root(layers, stream_from(store.blobs()), {}, SnapshotStore::Use::container, stop);
   scratch_.emplace(std::move(root.scratch));
@@ -70,6 +71,11 @@ void PreparedContainer::add_volumes(Store& store, const RunRequest& request, con
     if (volume.kind == VolumeRequest::Kind::tmpfs) {
       spec_.mounts.push_back(
           TmpfsMount{target, volume.size_bytes, volume.mode, volume.executable, volume.uid, volume.gid});
+      continue;
+    }
+    if (volume.kind == VolumeRequest::Kind::anonymous && volume.copy && isolation_->choice().chroot) {
+      // The tree is the container's own and ends with it, as the volume would.
+      snapshots_.folder().open_dir(spec_.root.tree).make_dirs(target.relative(), 0755, Links::in_root);
       continue;
     }
     sources_.push_back(open_volume(store, volume, image));

@@ -31,11 +31,13 @@ class PreparedContainer {
   PreparedContainer(Store& store, const RunRequest& request, const std::string& id, std::stop_token stop);
   const StepSpec& spec() const { return spec_; }
   const SnapshotStore& snapshots() const { return snapshots_; }
+  const std::shared_ptr<HostIsolation>& isolation() const { return isolation_; }
 
  private:
   void add_volumes(Store& store, const RunRequest& request, const SnapshotTree& image);
   Fd open_volume(Store& store, const VolumeRequest& volume, const SnapshotTree& image);
 
+  std::shared_ptr<HostIsolation> isolation_;
   SnapshotStore snapshots_;
   std::optional<SnapshotStore::Scratch> scratch_;
   std::vector<SnapshotStore::Scratch> anonymous_;  ///< Volumes that end with the container.

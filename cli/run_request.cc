@@ -120,6 +120,8 @@ void RunFlags::describe(Flags& flags) {
   flags.list(ports, "p,publish", "PORTS", "[[ADDRESS:]HOST:]CONTAINER[/udp]: a port of the host that leads into it");
   flags.boolean(publish_all, "P,publish-all", "Publish every port that the image exposes, on free ports of the host");
   flags.boolean(read_only, "read-only", "A root file system that cannot be written");
+  flags.choice(isolation, "isolation", {"auto", "namespace", "chroot"},
+               "How it is kept apart from this host; chroot where no namespaces may be made");
   flags.text(security, "security", "KIND", "standard (user namespace) or compat (as Docker)");
   flags.list(security_opts, "security-opt", "OPTION", "no-new-privileges");
   flags.size(shm_size, "shm-size", "Size of /dev/shm");
@@ -188,6 +190,7 @@ RunRequest make_run_request(const RunFlags& flags, const std::vector<std::string
   for (const std::string& text : flags.mounts) request.volumes.push_back(parse_mount_flag(text, here));
   for (const std::string& text : flags.tmpfs) request.volumes.push_back(parse_tmpfs_flag(text));
   add_volumes_of_image(image.config, request.volumes);
+  request.isolation = parse_isolation(flags.isolation);
   request.security = flags.privileged ? Security::insecure : parse_security(flags.security);
   request.read_only = flags.read_only;
   request.tty = flags.tty;

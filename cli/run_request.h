@@ -8,6 +8,7 @@
 
 #include "core/oci/descriptor.h"
 #include "core/oci/image_config.h"
+#include "sandbox/isolation.h"
 #include "sandbox/network.h"
 #include "sandbox/step.h"
 
@@ -38,6 +39,7 @@ struct RunRequest {
   std::string cwd = "/", user, hostname;
   std::vector<VolumeRequest> volumes;
   Security security = Security::standard;
+  Isolation isolation = Isolation::automatic;
   bool read_only = false, tty = false, interactive = false, no_new_privileges = false;
   std::vector<std::string> add_capabilities, drop_capabilities;
   NetworkMode network = NetworkMode::isolated;
@@ -56,7 +58,7 @@ struct RunFlags {
   std::vector<std::string> env, env_files, volumes, mounts, tmpfs, ports, add_hosts, add_capabilities,
       drop_capabilities, ulimits, dns, security_opts;
   std::optional<std::string> entrypoint, workdir, user, hostname, cpus, pids;
-  std::string network = "default", security, stop_signal;
+  std::string network = "default", security, isolation, stop_signal;
   std::optional<std::uint64_t> memory, shm_size, stop_timeout;
   bool interactive = false, tty = false, read_only = false, privileged = false, init = false, publish_all = false;
 };

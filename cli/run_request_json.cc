@@ -102,6 +102,7 @@ std::string render(const RunRequest& r) {
             {"hostname", r.hostname},
             {"volumes", volumes_json(r.volumes)},
             {"security", static_cast<int>(r.security)},
+            {"isolation", static_cast<int>(r.isolation)},
             {"read_only", r.read_only},
             {"tty", r.tty},
             {"interactive", r.interactive},
@@ -129,6 +130,7 @@ RunRequest request_of(const Json& json) {
   r.hostname = json.at("hostname");
   r.volumes = volumes_from(json.at("volumes"));
   r.security = static_cast<Security>(json.at("security").get<int>());
+  r.isolation = static_cast<Isolation>(json.value("isolation", 0));
   r.read_only = json.at("read_only");
   r.tty = json.at("tty");
   r.interactive = json.at("interactive");

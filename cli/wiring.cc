@@ -7,10 +7,11 @@
 
 namespace imgb {
 
-ImageWiring::ImageWiring(CliEnv& env)
+ImageWiring::ImageWiring(CliEnv& env, Isolation isolation)
     : access_(environment_of_process(), env.user(), [&env](std::string text) { env.progress().warn(std::move(text)); }),
       registry_(env.store(), access_),
-      snapshots_(env.store()),
+      isolation_(std::make_shared<HostIsolation>(isolation, env.store().folder("snapshots"))),
+      snapshots_(env.store(), [isolated = isolation_] { return isolated->choice().form; }),
       source_(env.store(), snapshots_, registry_, ImageSource::Names::of_store) {
   if (auto warning = rootless_warning()) env.progress().warn(*warning);
 }

@@ -4,6 +4,7 @@
 #include "cli/env.h"
 #include "cli/image_source.h"
 #include "core/store/local_image.h"
+#include "sandbox/isolation.h"
 
 namespace imgb {
 
@@ -11,7 +12,8 @@ namespace imgb {
 /// before it is needed. Borrows the environment.
 class ImageWiring {
  public:
-  explicit ImageWiring(CliEnv& env);
+  explicit ImageWiring(CliEnv& env, Isolation isolation = Isolation::automatic);
+  const std::shared_ptr<HostIsolation>& isolation() { return isolation_; }
   SnapshotStore& snapshots() { return snapshots_; }
   RegistryAccess& access() { return access_; }
   ImageSource& source() { return source_; }
@@ -22,6 +24,7 @@ class ImageWiring {
  private:
   RegistryAccess access_;
   RegistryOrigin registry_;
+  std::shared_ptr<HostIsolation> isolation_;
   SnapshotStore snapshots_;
   ImageSource source_;
 };

@@ -27,8 +27,6 @@ class ChangeSource {
   /// be moved.
   virtual std::vector<ListedName> list(const Dir& dir, const RootedPath& path, bool hides,
                                        TreeView::Descent& there) const = 0;
-  /// All names of a file that has several; nullptr: not known.
-  virtual const std::vector<RootedPath>* find_names(const FileStat&) const { return nullptr; }
   /// A file with several names below may have been copied for each of them that the step touched.
   virtual bool splits_links() const { return false; }
 };

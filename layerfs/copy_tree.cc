@@ -103,9 +103,7 @@ class TreeCopy {
       if (!is_first) return into_.make_hard_link(first->second.relative(), path.relative());
     }
     if (stat.type == FileType::regular) {
-      Fd source = open_upper_file(from, name), copy = into.open_file(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-      copy_content(source, copy, stat_of(source, name).size_bytes, name);
-      copy_metadata(source, copy, name);
+      imgb::copy_file(open_upper_file(from, name), into, name);
     } else if (stat.type != FileType::socket) {
       FileMeta meta = meta_of(stat);
       if (stat.type == FileType::symlink) meta.link_target = from.read_link(name);
@@ -124,6 +122,15 @@ class TreeCopy {
 void copy_tree(const Dir& from, const Dir& into, const std::string& name, const std::stop_token& stop) {
   into.make_dir(name, 0700);
   TreeCopy(from, into.open_dir(name)).run(stop);
+}
+
+void copy_file(const Fd& from, const Dir& into, const std::string& name) {
+  Fd copy = into.open_file(name, O_RDWR | O_CREAT | O_EXCL, 0600);
+  FileStat stat = stat_of(from, name);
+  copy_content(from, copy, stat.size_bytes, name);
+  FileMeta meta = meta_of(stat);
+  meta.xattrs = read_upper_xattrs(from, name).layer;
+  apply_metadata(copy, meta, name);
 }
 
 bool has_reflinks(const Dir& folder) {

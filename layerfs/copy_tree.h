@@ -11,6 +11,9 @@ namespace imgb {
 /// copied within the kernel; holes stay holes. Nothing is followed. Sockets are left out.
 void copy_tree(const Dir& from, const Dir& into, const std::string& name, const std::stop_token& stop);
 
+/// Copies one regular file in the same way. `from` is open for reading.
+void copy_file(const Fd& from, const Dir& into, const std::string& name);
+
 /// Whether files in this folder can share their bytes with copies of them.
 bool has_reflinks(const Dir& folder);
 

@@ -26,7 +26,7 @@ constexpr unsigned kParseReader = 0, kReaders = 1;
 struct Settings {
   Compression compression = Compression::gzip;
   std::uint64_t max_bytes = 0, max_entries = 0, reserve_bytes = 0;
-  bool unpack = false, whiteouts = false;
+  bool unpack = false, nodes = false;
 };
 
 Settings settings_of(std::span<const std::string> args) {
@@ -40,8 +40,8 @@ Settings settings_of(std::span<const std::string> args) {
   settings.max_bytes = number(1);
   settings.max_entries = number(2);
   settings.reserve_bytes = number(3);
-  settings.whiteouts = args.size() > 4 && args[4] == kUnpackForOverlay;
-  settings.unpack = settings.whiteouts || (args.size() > 4 && args[4] == kUnpackForTree);
+  settings.nodes = args.size() > 4 && args[4] == kUnpackForOverlay;
+  settings.unpack = settings.nodes || (args.size() > 4 && args[4] == kUnpackForTree);
   return settings;
 }
 
@@ -101,7 +101,7 @@ void ingest(const Settings& settings, const Fd& result) {
   Fd folder(settings.unpack ? kIngestFolderFd : -1);
   confine(settings.unpack ? &folder : nullptr);
   std::optional<UpperWriter> unpack;
-  if (settings.unpack) unpack.emplace(Dir(std::move(folder), "layer"), settings.reserve_bytes, settings.whiteouts);
+  if (settings.unpack) unpack.emplace(Dir(std::move(folder), "layer"), settings.reserve_bytes, settings.nodes);
   TarStream stream(settings);
   int code = report_failure(result, [&] {
     TarReader tar([&] { return stream.next(); });

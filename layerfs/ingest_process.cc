@@ -114,7 +114,7 @@ Running start_child(Compression compression, const IngestLimits& limits, const F
                 std::to_string(limits.disk_reserve_bytes)};
   spawn.fds = {{kIngestInputFd, theirs.get()}, {kIngestResultFd, result.get()}};
   if (unpack) {
-    spawn.argv.emplace_back(unpack->whiteouts ? kUnpackForOverlay : kUnpackForTree);
+    spawn.argv.emplace_back(unpack->nodes ? kUnpackForOverlay : kUnpackForTree);
     spawn.fds[kIngestFolderFd] = unpack->folder.fd().get();
   }
   return {Child::start(spawn), FeedSink(std::move(ours), stopped)};

@@ -15,7 +15,7 @@ struct Ingested {
 /// Where a layer is unpacked.
 struct Unpacking {
   const Dir& folder;
-  bool whiteouts = true;  ///< False: what the layer removes, or hides, is in its table of contents alone.
+  bool nodes = true;  ///< False: no devices, and what the layer removes, or hides, is in its table of contents alone.
 };
 
 /// Feeds one layer through a confined child (layerfs/ingest_child.h), which also unpacks it when `unpack` is

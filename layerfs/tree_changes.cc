@@ -89,8 +89,6 @@ void TreeChanges::compare(const RootedPath& folder, const Dir& dir, const TreeIn
     if (is_known) ++was;
     if (stat.type == FileType::directory) rest.push_back(folder.child(entry.name));
     if (untouched) continue;
-    if (stat.type == FileType::regular && stat.link_count > 1)
-      names_[{stat.device, stat.inode}].push_back(folder.child(entry.name));
     add(folder, {entry.name, stat.type});
   }
   for (; was != end; ++was) add(folder, {was->name, was->type, true});
@@ -102,11 +100,6 @@ std::vector<ListedName> TreeChanges::list(const Dir&, const RootedPath& path, bo
   if (found == folders_.end()) return names;
   for (const auto& [name, listed] : found->second) names.push_back(listed);
   return names;
-}
-
-const std::vector<RootedPath>* TreeChanges::find_names(const FileStat& file) const {
-  auto found = names_.find({file.device, file.inode});
-  return found == names_.end() ? nullptr : &found->second;
 }
 
 }  // namespace imgb

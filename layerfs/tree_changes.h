@@ -45,14 +45,12 @@ class TreeChanges : public ChangeSource {
 
   std::vector<ListedName> list(const Dir& dir, const RootedPath& path, bool hides,
                                TreeView::Descent& there) const override;
-  const std::vector<RootedPath>* find_names(const FileStat& file) const override;
 
  private:
   void compare(const RootedPath& folder, const Dir& dir, const TreeIndex& before, std::vector<RootedPath>& rest);
   void add(const RootedPath& folder, ListedName name);
 
   std::unordered_map<std::string, std::map<std::string, ListedName>> folders_;  ///< By path, then by name.
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::vector<RootedPath>> names_;
 };
 
 }  // namespace imgb

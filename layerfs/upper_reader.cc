@@ -169,7 +169,6 @@ class ChangeReader {
     if (one.type != FileType::regular) return !is_like(look_at_special(dir, one.name), there);
     Fd file = open_upper_file(dir, one.name);
     UpperFile read{.stat = stat_of(file, one.name), .xattrs = read_upper_xattrs(file, one.name)};
-    if (read.stat.link_count > 1) return !is_unchanged_group(dir, one.name, read);
     return !is_unchanged(dir, one.name, read, *there);
   }
 
@@ -196,23 +195,11 @@ class ChangeReader {
     return hash.finish();
   }
 
+  /// A file that got another name is given with both, so that the layer can say that they are one. Where it had several
+  /// below, one that is as it was stays as it is there: overlayfs has made the others files of their own.
   bool is_unchanged(const Dir& dir, const std::string& name, const UpperFile& file, const Node& there) const {
+    if (file.stat.link_count > 1 && there.link_group == 0) return false;
     return there.content && is_like(meta_of_file(file), there) && digest_of(dir, name, file) == *there.content;
-  }
-
-  /// Of a file with several names: all of them are names of one file below, and that is unchanged.
-  bool is_unchanged_group(const Dir& dir, const std::string& name, const UpperFile& file) {
-    const std::vector<RootedPath>* names = changes_.find_names(file.stat);
-    if (!names) return false;
-    auto [known, is_new] = groups_.try_emplace({file.stat.device, file.stat.inode}, false);
-    if (!is_new) return known->second;
-    std::optional<Node> first;
-    for (const RootedPath& path : *names) {
-      auto there = find_below(path);
-      if (!there || there->link_group == 0 || (first && there->link_group != first->link_group)) return false;
-      if (!first) first = std::move(there);
-    }
-    return known->second = first && is_unchanged(dir, name, file, *first);
   }
 
   void read_file(Level& level, const std::string& name, const RootedPath& path) {
@@ -222,13 +209,11 @@ class ChangeReader {
       throw_error(ErrorKind::input, "{} changed while it was read", printable(path.str()));
     TocEntry entry;
     entry.path = path;
-    if (file.stat.link_count > 1) {
-      if (is_unchanged_group(level.dir, name, file)) return;
-      if (find_link(entry, file.stat)) return into_.add(entry);
-    } else if (auto there = find_below(level, path)) {
-      if (is_unchanged(level.dir, name, file, *there)) return;
-      if (find_sibling(entry, level.dir, name, file, *there)) return into_.add(entry);
-    }
+    auto there = find_below(level, path);
+    if (there && is_unchanged(level.dir, name, file, *there)) return;
+    if (find_link(entry, file.stat)) return into_.add(entry);
+    if (there && file.stat.link_count == 1 && find_sibling(entry, level.dir, name, file, *there))
+      return into_.add(entry);
     if (file.xattrs.metacopy)
       throw_error(ErrorKind::unsupported, "{}: a file whose data is elsewhere (overlayfs metacopy)",
                   printable(path.str()));
@@ -304,7 +289,6 @@ class ChangeReader {
   std::vector<Level> levels_;
   std::map<RootedPath, bool> inside_;
   std::map<FileId, RootedPath> links_;
-  std::map<FileId, bool> groups_;
   std::map<std::uint64_t, std::vector<Sibling>> siblings_;
 };
 

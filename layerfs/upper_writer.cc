@@ -62,10 +62,10 @@ void apply_metadata(const Fd& file, const FileMeta& meta, std::string_view what)
   set_time(file, meta.mtime, what);
 }
 
-UpperWriter::UpperWriter(Dir root, std::uint64_t disk_reserve_bytes, bool whiteouts)
+UpperWriter::UpperWriter(Dir root, std::uint64_t disk_reserve_bytes, bool nodes)
     : root_(std::move(root)),
       reserve_bytes_(disk_reserve_bytes),
-      whiteouts_(whiteouts),
+      nodes_(nodes),
       fresh_(stat_of(root_.open_spool(O_WRONLY, 0777), "a new file")),
       unchecked_bytes_(kCheckSpaceEveryBytes) {}
 
@@ -124,6 +124,8 @@ void UpperWriter::make_hard_link(const RootedPath& path, const RootedPath& exist
 
 void UpperWriter::make_special(const RootedPath& path, const FileMeta& meta) {
   const Dir& parent = parent_of(path);
+  bool is_device = meta.type == FileType::character_device || meta.type == FileType::block_device;
+  if (is_device && !nodes_) return;
   if (meta.type == FileType::symlink) {
     parent.make_symlink(meta.link_target, path.name());
   } else {
@@ -150,13 +152,13 @@ void UpperWriter::make_whiteout(const RootedPath& path) {
 
 void UpperWriter::finish_folder(const TocEntry& folder, bool opaque) {
   Dir dir = root_.make_dirs(folder.path.relative(), 0755);  // an opaque folder may be named by nothing else
-  if (opaque && whiteouts_ && ::fsetxattr(dir.fd().get(), kOpaqueXattr, "y", 1, 0) < 0)
+  if (opaque && nodes_ && ::fsetxattr(dir.fd().get(), kOpaqueXattr, "y", 1, 0) < 0)
     throw_errno("set attribute {}", kOpaqueXattr);
   if (folder.kind == TocEntry::Kind::file) apply_metadata(dir.fd(), folder.meta, folder.path.str());
 }
 
 void UpperWriter::finish(const Toc& toc) {
-  if (whiteouts_ && toc.count_of(TocEntry::Kind::removed) > 0) {
+  if (nodes_ && toc.count_of(TocEntry::Kind::removed) > 0) {
     for (std::size_t i = 0; i < toc.size(); ++i) {
       if (toc.kind(i) == TocEntry::Kind::removed) make_whiteout(RootedPath::parse_strict(toc.path(i)));
     }

@@ -22,9 +22,10 @@ namespace imgb {
 /// anyway.
 class UpperWriter {
  public:
-  /// Error(unavailable) when less than `disk_reserve_bytes` stay free. Without `whiteouts` no device 0:0 and no mark of
-  /// an opaque folder is made: not every file system takes them.
-  UpperWriter(Dir root, std::uint64_t disk_reserve_bytes, bool whiteouts = true);
+  /// Error(unavailable) when less than `disk_reserve_bytes` stay free. Without `nodes` it is a tree and no upper
+  /// folder: no device is made, neither whiteouts, which not every file system takes, nor those of the layer, which a
+  /// step without mounts of its own could open, and no folder is marked as opaque.
+  UpperWriter(Dir root, std::uint64_t disk_reserve_bytes, bool nodes = true);
 
   void make_folder(const RootedPath& path);  ///< One that is there is left as it is.
   void begin_file(const RootedPath& path, const FileMeta& meta);
@@ -43,7 +44,7 @@ class UpperWriter {
 
   Dir root_;
   const std::uint64_t reserve_bytes_;
-  const bool whiteouts_;
+  const bool nodes_;
   const FileStat fresh_;  // owner and mode that files are born with: process and umask decide
   std::uint64_t unchecked_bytes_;
   Dir parent_;  // of the entry before: most entries share it

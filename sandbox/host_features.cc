@@ -15,6 +15,7 @@
 #include "core/base/text.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/host_labels.h"
+#include "sandbox/isolation.h"
 #include "sandbox/launch.h"
 #include "sandbox/network.h"
 #include "sandbox/rootless.h"
@@ -54,13 +55,16 @@ class Ground {
 
 /// Sets up a whole world over the store's file system and asks it for a program that is not there: that error means
 /// that everything before it worked.
-HostFeature try_world(const Dir& store, std::string name, Security security, NetworkMode network) {
+HostFeature try_world(const Dir& store, std::string name, Security security, NetworkMode network,
+                      const std::shared_ptr<HostIsolation>& isolation) {
   HostFeature feature{std::move(name), State::no, {}, {}};
-  Sandbox sandbox;
+  Sandbox sandbox({.isolation = isolation});
   try {
     Ground ground(store);
     StepSpec spec;
     spec.root = {.snapshots = &ground.dir(), .lower = {"l"}, .upper = "u", .work = "w"};
+    if (isolation->choice().form == SnapshotForm::trees)
+      spec.root = {.snapshots = &ground.dir(), .work = "w", .tree = "u"};
     spec.argv = {"/nothing"};
     spec.security = security;
     spec.network = network;
@@ -69,9 +73,33 @@ HostFeature try_world(const Dir& store, std::string name, Security security, Net
   } catch (const Error& e) {
     if (e.kind() == ErrorKind::not_found) {
       std::vector<std::string> warnings = sandbox.take_warnings();
+      std::erase(warnings, isolation->choice().why);  // has a line of its own
       if (warnings.empty()) return {feature.name, State::yes, "works", {}};
       return {feature.name, State::degraded, join(warnings, "; "), {}};
     }
+    feature.detail = e.what();
+    feature.remedy = e.hint();
+  }
+  return feature;
+}
+
+/// What --isolation=auto comes to here, and why.
+HostFeature isolation_of(HostIsolation& isolation) {
+  HostFeature feature{"isolation", State::no, {}, {}};
+  try {
+    const IsolationChoice& choice = isolation.choice();
+    feature.state = choice.why.empty() ? State::yes : State::degraded;
+    feature.detail = choice.chroot                         ? "chroot"
+                     : choice.form == SnapshotForm::layers ? "namespaces, overlays"
+                                                           : "namespaces, whole trees";
+    if (!choice.why.empty()) feature.detail += ": " + choice.why;
+    if (choice.chroot)
+      feature.remedy =
+          "for namespaces run imgb on a host, or give its container CAP_SYS_ADMIN and no seccomp filter (docker run "
+          "--privileged)";
+    else if (choice.form == SnapshotForm::trees)
+      feature.remedy = "put the store (--root) on ext4, xfs, btrfs or tmpfs: in a container on a volume";
+  } catch (const Error& e) {
     feature.detail = e.what();
     feature.remedy = e.hint();
   }
@@ -158,13 +186,16 @@ HostFeature labels() {
 }  // namespace
 
 std::vector<HostFeature> probe_host(const Dir& store) {
-  std::vector<HostFeature> features = {kernel(), seccomp(), landlock(), cgroups()};
-  features.push_back(try_world(store, "sandbox", Security::standard, NetworkMode::none));
+  auto isolation = std::make_shared<HostIsolation>(Isolation::automatic, store.duplicate());
+  std::vector<HostFeature> features = {kernel(), seccomp(), landlock(), cgroups(), isolation_of(*isolation)};
+  if (features.back().state == State::no) return features;
+  features.push_back(try_world(store, "sandbox", Security::standard, NetworkMode::none, isolation));
+  if (isolation->choice().chroot) return features;
   if (::geteuid() == 0 && !is_rootless()) {
-    auto compat = try_world(store, "sandbox, --security=compat", Security::compat, NetworkMode::none);
+    auto compat = try_world(store, "sandbox, --security=compat", Security::compat, NetworkMode::none, isolation);
     features.push_back(std::move(compat));
   }
-  features.push_back(try_world(store, "private network", Security::standard, NetworkMode::isolated));
+  features.push_back(try_world(store, "private network", Security::standard, NetworkMode::isolated, isolation));
   features.push_back(network_helpers());
   features.push_back(id_helpers());
   features.push_back(labels());

@@ -11,6 +11,7 @@
 #include "core/base/process.h"
 #include "core/base/rooted_path.h"
 #include "core/base/stream.h"
+#include "sandbox/isolation.h"
 #include "sandbox/network.h"
 #include "sandbox/step.h"
 
@@ -65,6 +66,7 @@ class Running {
 struct SandboxOptions {
   /// Ports of the host that lead into the isolated network (`run -p`).
   std::vector<PortForward> ports;
+  std::shared_ptr<HostIsolation> isolation;  ///< Null: namespaces.
 };
 
 /// A standard step on a host without idmapped mounts runs as a compat one, with a warning.
@@ -84,6 +86,9 @@ class Sandbox {
   /// when it is known to come: of `like`, security, capabilities, network and limits count. Failures are told by
   /// start().
   void warm_up(const StepSpec& like);
+  /// Writable mounts of a step are moved into its root file system while it runs: nobody else can use them then, and
+  /// BindMount::home must say where they are kept.
+  bool moves_caches();
   /// Returns when the program has been executed.
   Running start(const StepSpec& spec, const StepIo& io);
   /// Runs to the end with stdout and stderr going to `output`, in this thread, as they come (RUN). Never waits for the

@@ -58,6 +58,7 @@ class Planner {
   Planner(const StepSpec& spec, const PlanHost& host) : spec_(spec), host_(host) {}
 
   SandboxPlan make() {
+    if (host_.chroot) return make_chroot();
     plan_.user_namespace = spec_.security == Security::standard && host_.user_namespaces;
     plan_.network = spec_.network;
     plan_.hostname = spec_.hostname;
@@ -73,7 +74,64 @@ class Planner {
     return std::move(plan_);
   }
 
+  /// docs/sandbox.md, "Without namespaces".
+  SandboxPlan make_chroot() {
+    if (insecure()) refuse("--security=insecure and --privileged");
+    if (spec_.read_only_root) refuse("--read-only");
+    plan_.chroot = true;
+    plan_.user_namespace = false;
+    plan_.network = NetworkMode::host;
+    plan_.block_network = spec_.network == NetworkMode::none;
+    plan_.process = make_process();
+    // Nodes would be of use here, and who may chroot gets out of one.
+    plan_.process.capabilities &= ~(1ULL << CAP_MKNOD | 1ULL << CAP_SYS_CHROOT);
+    plan_.process.no_new_privileges = true;  // or neither filter nor Landlock could be had
+    plan_.process.apparmor_profile.clear();
+    plan_.process.selinux_label.clear();
+    add_stand_in(path("/proc"), stand_in::Folder{0555});
+    add_stand_in(path("/sys"), stand_in::Folder{0555});
+    add_stand_in(path("/dev"), stand_in::Devices{});
+    add_stand_in(path("/etc/resolv.conf"), stand_in::File{.content = spec_.resolv_conf.value_or(host_.resolv_conf)});
+    add_stand_in(path("/etc/hosts"), stand_in::File{.content = hosts_for(spec_.hostname, spec_.extra_hosts)});
+    for (std::size_t i = 0; i < spec_.mounts.size(); ++i) add_stand_in_for(i);
+    return std::move(plan_);
+  }
+
  private:
+  [[noreturn]] static void refuse(std::string_view what) {
+    Error error(ErrorKind::unsupported, fmt::format("{} cannot be had with --isolation=chroot", what));
+    throw error.set_hint("it needs --isolation=namespace: a host, or a container, in which namespaces can be made");
+  }
+
+  template <class What>
+  void add_stand_in(RootedPath target, What what) {
+    plan_.stand_ins.push_back({std::move(target), std::move(what)});
+  }
+
+  void add_stand_in_for(std::size_t index) {
+    const StepMount& mount = spec_.mounts[index];
+    const RootedPath& target = std::visit([](const auto& m) -> const RootedPath& { return m.target; }, mount);
+    check_target(target);
+    if (const auto* bind = std::get_if<BindMount>(&mount)) {
+      if (bind->read_only || bind->discard_writes) return add_stand_in(target, stand_in::Copy{index});
+      if (!bind->home) refuse("a folder that is shared with the host, at " + printable(target.str()) + ",");
+      for (std::size_t i = 0; i < index; ++i) {
+        const auto* other = std::get_if<BindMount>(&spec_.mounts[i]);
+        if (other && other->home && other->name_at_home == bind->name_at_home)
+          refuse(fmt::format("one cache at two places, {} and {},", printable(other->target.str()),
+                             printable(target.str())));
+      }
+      add_stand_in(target, stand_in::Moved{index});
+    } else if (const auto* tmpfs = std::get_if<TmpfsMount>(&mount)) {
+      add_stand_in(target, stand_in::Folder{tmpfs->mode, tmpfs->uid, tmpfs->gid});
+    } else if (const auto* secret = std::get_if<SecretFile>(&mount)) {
+      add_stand_in(target, stand_in::File{secret->mode, secret->uid, secret->gid, secret->content});
+    } else {
+      const auto& socket = std::get<SocketMount>(mount);
+      add_stand_in(target, stand_in::Socket{socket.mode, socket.uid, socket.gid, index});
+    }
+  }
+
   bool insecure() const { return spec_.security == Security::insecure; }
 
   /// Where nothing else keeps device nodes from being opened, no file system that the step can write has any.

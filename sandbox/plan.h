@@ -126,6 +126,42 @@ using MountOp = std::variant<mount_op::Overlay, mount_op::Tree, mount_op::FileSy
                              mount_op::ThrowAway, mount_op::File, mount_op::Socket, mount_op::Mask, mount_op::MaskEach,
                              mount_op::ReadOnly, mount_op::Move, mount_op::Symlink, mount_op::Folder>;
 
+/// What a step without mounts sees at a place of its root file system instead of what is there (--isolation=chroot). It
+/// is put there before the step; afterwards it is taken away, and what was there is put back.
+namespace stand_in {
+struct Folder {  ///< An empty one; what comes into it goes.
+  std::uint32_t mode = 0755, uid = 0, gid = 0;
+  friend bool operator==(const Folder&, const Folder&) = default;
+};
+struct Devices {  ///< A /dev with the harmless nodes of security.md 3.4.
+  friend bool operator==(const Devices&, const Devices&) = default;
+};
+struct File {
+  std::uint32_t mode = 0644, uid = 0, gid = 0;
+  std::string content;
+  friend bool operator==(const File&, const File&) = default;
+};
+struct Copy {  ///< Of the source of StepSpec::mounts number `mount`; what is changed in it goes.
+  std::size_t mount = 0;
+  friend bool operator==(const Copy&, const Copy&) = default;
+};
+struct Moved {  ///< That source itself, from where it is kept and back.
+  std::size_t mount = 0;
+  friend bool operator==(const Moved&, const Moved&) = default;
+};
+struct Socket {  ///< One whose connections are relayed to SocketMount number `mount`.
+  std::uint32_t mode = 0600, uid = 0, gid = 0;
+  std::size_t mount = 0;
+  friend bool operator==(const Socket&, const Socket&) = default;
+};
+}  // namespace stand_in
+struct StandIn {
+  RootedPath target;
+  std::variant<stand_in::Folder, stand_in::Devices, stand_in::File, stand_in::Copy, stand_in::Moved, stand_in::Socket>
+      what;
+  friend bool operator==(const StandIn&, const StandIn&) = default;
+};
+
 struct ResourceLimit {
   int resource = 0;  ///< RLIMIT_*
   std::uint64_t soft = 0, hard = 0;
@@ -158,6 +194,11 @@ struct GroundPlan {
 };
 
 struct SandboxPlan {
+  /// No namespaces and no mounts: `ground`, `mounts` and `hostname` are empty, and the process is confined to the root
+  /// file system by chroot and Landlock.
+  bool chroot = false;
+  std::vector<StandIn> stand_ins;  ///< In order; chroot alone.
+  bool block_network = false;      ///< No socket but UNIX ones can be made; chroot alone.
   bool user_namespace = true;
   NetworkMode network = NetworkMode::isolated;
   GroundPlan ground;
@@ -172,6 +213,7 @@ struct SandboxPlan {
 
 /// What of the host decides about a plan.
 struct PlanHost {
+  bool chroot = false;  ///< --isolation=chroot
   bool user_namespaces = true;
   bool cgroup2 = true;           ///< A version 2 tree can be shown inside.
   bool holds_devices = true;     ///< Device nodes are of no use in the world, whoever made them.
@@ -181,7 +223,8 @@ struct PlanHost {
   std::set<std::size_t> files;   ///< Which of StepSpec::mounts bind something that is no folder.
 };
 
-/// Pure. Errors: usage (unknown capability or limit), input (a mount target that no step may have: V29).
+/// Pure. Errors: usage (unknown capability or limit), input (a mount target that no step may have: V29), unsupported
+/// (what cannot be had without mounts).
 SandboxPlan make_plan(const StepSpec& spec, const PlanHost& host);
 ProcessPlan make_process_plan(const ExecSpec& spec, const PlanHost& host);
 /// The bytes the stub reads (sandbox/stub/wire.h): the ground comes first, then the plan. `filter`: the compiled
@@ -190,6 +233,8 @@ std::string render_for_stub(const GroundPlan& ground);
 std::string render_for_stub(const SandboxPlan& plan, std::string_view filter);
 /// For one more process in a running world. `user_namespace`: the first of the namespaces to join is one of users.
 std::string render_for_stub(const ProcessPlan& process, bool user_namespace, std::string_view filter);
+/// For the program of a step in a chroot, whose root is the first source.
+std::string render_for_chroot(const ProcessPlan& process, std::string_view filter);
 
 std::uint64_t all_capabilities();
 /// Docker's 14.

@@ -109,6 +109,12 @@ std::string render_for_stub(const SandboxPlan& plan, std::string_view filter) {
   return out.take();
 }
 
+std::string render_for_chroot(const ProcessPlan& process, std::string_view filter) {
+  PlanWriter out;
+  write_process(out, process, filter);
+  return out.take();
+}
+
 std::string render_for_stub(const ProcessPlan& process, bool user_namespace, std::string_view filter) {
   PlanWriter out;
   out.number(user_namespace);

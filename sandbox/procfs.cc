@@ -48,6 +48,13 @@ void Procfs::write(std::string_view path, std::string_view text) const {
 
 Fd Procfs::open_pid(pid_t pid) const { return open_in(proc_, std::to_string(pid), O_PATH | O_DIRECTORY); }
 
+Fd Procfs::reopen(int descriptor, int flags) {
+  Fd folder = open_in(open().proc_, fmt::format("{}/fd", ::getpid()), O_PATH | O_DIRECTORY);
+  Fd file(::openat(folder.get(), std::to_string(descriptor).c_str(), flags | O_CLOEXEC));  // a magic link
+  if (!file) throw_errno("/proc/self/fd/{}", descriptor);
+  return file;
+}
+
 Fd Procfs::open_root(pid_t pid) const {
   Fd root(::openat(open_pid(pid).get(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));  // a magic link as well
   if (!root) throw_errno("/proc/{}/root", pid);

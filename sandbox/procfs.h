@@ -21,7 +21,9 @@ class Procfs {
   void write(std::string_view path, std::string_view text) const;
   Fd open_namespace(pid_t pid, std::string_view kind) const;  ///< "user", "net"
   Fd open_root(pid_t pid) const;                              ///< What it sees as "/", O_PATH.
-  Fd open_pid(pid_t pid) const;                               ///< The folder of a process.
+  /// A second, fully open descriptor of the file that one of ours (O_PATH) stands for.
+  static Fd reopen(int descriptor, int flags);
+  Fd open_pid(pid_t pid) const;  ///< The folder of a process.
   /// When a process began, in ticks since boot: with the pid it names one process for ever. nullopt: no such process.
   std::optional<std::uint64_t> find_start_time(pid_t pid) const;
 

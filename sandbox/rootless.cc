@@ -34,7 +34,8 @@ std::string user_name(uid_t id) {
   SystemError error(errno, what);
   error.set_hint(
       "let users make user namespaces: sysctl -w kernel.unprivileged_userns_clone=1, user.max_user_namespaces "
-      "above 0 and, on Ubuntu, kernel.apparmor_restrict_unprivileged_userns=0; or run as root");
+      "above 0 and, on Ubuntu, kernel.apparmor_restrict_unprivileged_userns=0; or run as root: in a container without "
+      "privileges its user 0 builds with --isolation=chroot");
   throw error;
 }
 

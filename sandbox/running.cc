@@ -66,8 +66,9 @@ void Running::State::let_go() noexcept {
 }
 
 void Running::State::kill_all() const noexcept {
-  if (joiner) ::shutdown(control.get(), SHUT_WR);  // who is inside sees the end, and takes the process with it
-  ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  // Who is inside sees the end, and takes the processes with it.
+  if (joiner || confined) ::shutdown(control.get(), SHUT_WR);
+  if (!confined) ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 void Running::State::send_signal(int number) const noexcept {
@@ -190,12 +191,14 @@ StepResult Running::State::result() {
   bool killed = result.status.signal == SIGKILL || result.status.code == 128 + SIGKILL;
   if (killed && count_oom_kills) result.out_of_memory = count_oom_kills() > oom_kills_before;
   result.stubs = stubs;
+  if (stand_ins) stand_ins->restore();
   remove_traces();
   let_go();
   return result;
 }
 
 void Running::State::remove_traces() noexcept {
+  stand_ins.reset();
   if (!snapshots) return;
   try {
     Dir dir;

@@ -10,6 +10,7 @@
 #include "sandbox/cgroup.h"
 #include "sandbox/launch.h"
 #include "sandbox/relay.h"
+#include "sandbox/stand_ins.h"
 #include "sandbox/stub/wire.h"
 
 namespace imgb {
@@ -31,7 +32,9 @@ struct Running::State {
   std::list<SocketRelay> relays;
   std::vector<std::pair<std::size_t, int>> relay_targets;  ///< Relay number, the host's socket; borrowed until started.
   std::vector<RootedPath> stubs;
-  std::optional<Dir> snapshots;  ///< With `changes`: where stubs are removed in the end.
+  bool confined = false;                ///< In no world: processes are ended by our stub, one by one.
+  std::unique_ptr<StandIns> stand_ins;  ///< What the step sees without mounts.
+  std::optional<Dir> snapshots;         ///< With `changes`: where stubs are removed in the end.
   std::string changes;
 
   bool started = false, over = false;

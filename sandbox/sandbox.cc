@@ -11,6 +11,8 @@
 #include "sandbox/plan.h"
 #include "sandbox/program_user.h"
 #include "sandbox/running.h"
+#include "sandbox/seccomp.h"
+#include "sandbox/stand_ins.h"
 #include "sandbox/step_host.h"
 #include "sandbox/worlds.h"
 
@@ -31,10 +33,11 @@ struct StdioFds {
 }  // namespace
 
 struct Sandbox::State {
-  explicit State(SandboxOptions options) : host(std::move(options.ports)) {}
+  explicit State(SandboxOptions options) : host(std::move(options.ports), std::move(options.isolation)) {}
 
   enum class Next { none, same_kind };
   std::unique_ptr<Running::State> launch(const StepSpec& spec, const StepIo& io, Next next);
+  std::unique_ptr<Running::State> launch_in_chroot(const StepSpec& spec, const StepIo& io);
 
   StepHost host;
   Worlds worlds{host};
@@ -43,6 +46,7 @@ struct Sandbox::State {
 };
 
 std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, const StepIo& io, Next next) {
+  if (host.is_chroot()) return launch_in_chroot(spec, io);
   if (host.needs_compat(spec)) {
     StepSpec instead = spec;
     instead.security = Security::compat;
@@ -78,6 +82,38 @@ std::unique_ptr<Running::State> Sandbox::State::launch(const StepSpec& spec, con
   return running;
 }
 
+std::unique_ptr<Running::State> Sandbox::State::launch_in_chroot(const StepSpec& spec, const StepIo& io) {
+  SandboxPlan plan = make_plan(spec, host.facts_for(spec));
+  Spawner& spawner = host.spawner(spec.security);
+  const WorldIds ids{spawner.options().uids, spawner.options().gids};
+  check_ids(plan.process, ids);
+  plan.process.rows = io.rows;
+  plan.process.columns = io.columns;
+  give_pipes(io, plan.process, ids);
+  std::string filter = *host.filter(default_capabilities());  // the kernel itself asks for the others
+  if (plan.block_network) filter = without_network(filter);
+  auto running = std::make_unique<Running::State>();
+  Dir root = spec.root.snapshots->open_dir(spec.root.tree);
+  running->stand_ins = std::make_unique<StandIns>(root.duplicate(), spec.root.snapshots->open_dir(spec.root.work));
+  for (const StandIn& one : plan.stand_ins) running->stand_ins->put(one, spec);
+  running->stand_ins->make_working_folder(spec.cwd, spec.user);
+  for (auto& [number, listening] : running->stand_ins->take_sockets())
+    running->relays.emplace_back(std::move(listening), std::get<SocketMount>(spec.mounts[number]).source_fd);
+  Spawner::World world = spawner.spawn(0, -1);
+  running->spawner = &spawner;
+  running->confined = true;
+  running->pid = world.pid;
+  running->pidfd = std::move(world.pidfd);
+  running->control = std::move(world.control);
+  host.limit(*running, spec);
+  running->raise_limits(plan.process.limits);
+  StdioFds stdio(io);
+  int source = root.fd().get();
+  send_plan(running->control, render_for_chroot(plan.process, filter), stdio.all, std::span(&source, 1));
+  running->wait_for_start();
+  return running;
+}
+
 Sandbox::Sandbox(SandboxOptions options) : state_(std::make_unique<State>(std::move(options))) {}
 Sandbox::~Sandbox() = default;
 
@@ -92,6 +128,7 @@ void Sandbox::warm_up(const StepSpec& like) {
   spec.limits = like.limits;
   state_->warming = std::jthread([state = state_.get(), spec = std::move(spec)] {
     try {
+      if (state->host.is_chroot()) return;  // there is nothing to be made
       SandboxPlan plan = make_plan(spec, state->host.facts_for(spec));
       state->worlds.prepare(state->worlds.kind_of(plan, spec.security), plan, spec);
     } catch (const std::exception&) {
@@ -99,6 +136,8 @@ void Sandbox::warm_up(const StepSpec& like) {
     }
   });
 }
+
+bool Sandbox::moves_caches() { return state_->host.is_chroot(); }
 
 Running Sandbox::start(const StepSpec& spec, const StepIo& io) {
   return Running(state_->launch(spec, io, State::Next::none));

@@ -4,6 +4,8 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -54,6 +56,30 @@ std::string newer_calls_prologue() {
 }
 
 }  // namespace
+
+std::string without_network(std::string_view program) {
+  // 32-bit programs of this machine call by other numbers.
+#if defined(__x86_64__)
+  constexpr std::uint32_t kOwn = AUDIT_ARCH_X86_64, kOther = AUDIT_ARCH_I386, kOtherSocket = 359;
+#else
+  constexpr std::uint32_t kOwn = AUDIT_ARCH_AARCH64, kOther = AUDIT_ARCH_ARM, kOtherSocket = 281;
+#endif
+  constexpr std::uint32_t kFail = SECCOMP_RET_ERRNO | ENETUNREACH;
+  const sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOwn, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~0x40000000u),  // x32's
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 3, 6),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOther, 0, 5),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kOtherSocket, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, kFail),
+  };
+  return std::string(reinterpret_cast<const char*>(code), sizeof code).append(program);
+}
 
 std::string compile_seccomp(std::uint64_t capabilities) {
   SeccompFilter filter({.other_architectures = true, .search_tree = true});

@@ -15,6 +15,9 @@ std::string compile_seccomp(std::uint64_t capabilities);
 /// The same program; for the default capabilities it was compiled when imgb was built.
 std::string seccomp_filter(std::uint64_t capabilities);
 
+/// The program, and before all else: sockets of no family but UNIX can be made.
+std::string without_network(std::string_view program);
+
 /// Names that are allowed outright for the capabilities; for tests and for `imgb debug`.
 std::vector<std::string_view> allowed_system_calls(std::uint64_t capabilities);
 

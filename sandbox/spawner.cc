@@ -38,7 +38,8 @@ void Spawner::serve(std::stop_token stop) {
     Spawn spawn;
     spawn.new_session = true;  // a Ctrl-C is for us: we end our children
     spawn.program = stub_.duplicate();
-    spawn.argv = {"imgb-init", options_.user_namespace ? "su" : "s-"};
+    spawn.argv = {"imgb-init", options_.confines ? "c-" : options_.user_namespace ? "su" : "s-"};
+    spawn.die_with_parent = !options_.confines;  // that one has to end others first, when the socket is closed
     spawn.fds = {{3, sockets.theirs.get()}};
     child = Child::start(spawn);
     sockets.theirs.reset();
@@ -53,6 +54,7 @@ void Spawner::serve(std::stop_token stop) {
   changed_.notify_all();
   changed_.wait(lock, stop, [] { return false; });
   socket_.reset();  // the spawner ends by itself; Child's destructor sees to it
+  if (options_.confines && child) child->wait();
 }
 
 void Spawner::make_user_namespace(pid_t pid) {

@@ -24,6 +24,7 @@ class Spawner {
  public:
   struct Options {
     bool user_namespace = true;
+    bool confines = false;     ///< It makes no worlds: --isolation=chroot.
     IdMap uids, gids;          ///< Of the user namespace.
     Cgroup* cgroup = nullptr;  ///< Where it is put; borrowed. May be null.
   };

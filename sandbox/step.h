@@ -27,7 +27,8 @@ namespace imgb {
 struct RootFs {
   const Dir* snapshots = nullptr;
   std::vector<std::string> lower;  ///< Folders of an overlay, top first.
-  std::string upper, work;         ///< Of an overlay; empty for a read-only root.
+  std::string upper;               ///< Of an overlay; empty for a read-only root.
+  std::string work;                ///< A folder for who puts the root together.
   std::string tree;  ///< One folder that holds all of it, and takes the changes; then there is no overlay.
   /// Where changes go.
   const std::string& changes() const { return tree.empty() ? upper : tree; }
@@ -40,6 +41,10 @@ struct BindMount {     ///< A folder or file, attached from its O_PATH fd and ne
   bool read_only = true;
   bool discard_writes = false;  ///< RUN --mount=type=bind,rw: an overlay over the source that is thrown away (V34).
   bool recursive = false;       ///< With what is mounted below the source (run -v).
+  /// Where the source is kept, when nobody else uses it now: a sandbox that cannot mount moves it to its target, and
+  /// back. Borrowed.
+  const Dir* home = nullptr;
+  std::string name_at_home;
 };
 struct TmpfsMount {
   RootedPath target;

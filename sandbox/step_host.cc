@@ -43,14 +43,23 @@ const CgroupPlaces& StepHost::cgroup_places() {
   return *places_;
 }
 
+bool StepHost::is_chroot() {
+  if (!isolation_) return false;
+  const IsolationChoice& choice = isolation_->choice();
+  if (!choice.why.empty()) warn(choice.why);
+  return choice.chroot;
+}
+
 Spawner& StepHost::spawner(Security security) {
+  const bool confines = is_chroot();
   std::lock_guard hold(mutex_);
   Kind& kind = kinds_[security];
   if (kind.spawner) return *kind.spawner;
   if (!stub_) stub_ = make_stub_program();
   Cgroup::Wants wants{.pids = kMaxProcesses, .no_devices = security == Security::compat, .required = false};
   kind.cgroup = Cgroup::create(cgroup_places(), wants);
-  Spawner::Options how{.user_namespace = security == Security::standard, .cgroup = kind.cgroup.get()};
+  Spawner::Options how{
+      .user_namespace = security == Security::standard && !confines, .confines = confines, .cgroup = kind.cgroup.get()};
   how.uids = how.user_namespace ? step_id_map("uid_map") : reachable_ids("uid_map");
   how.gids = how.user_namespace ? step_id_map("gid_map") : reachable_ids("gid_map");
   kind.spawner = std::make_unique<Spawner>(*stub_, std::move(how));
@@ -60,7 +69,7 @@ Spawner& StepHost::spawner(Security security) {
 /// Whether a device node is of no use in a world of that kind. Where the user namespace is the host's, the cgroup sees
 /// to it; in an ordinary user's, and in ours, the kernel opens none.
 bool StepHost::holds_devices(Security security) {
-  if (security != Security::compat || is_rootless()) return true;
+  if (security != Security::compat || is_rootless() || is_chroot()) return true;
   spawner(security);
   std::lock_guard hold(mutex_);
   const auto& cgroup = kinds_[security].cgroup;
@@ -95,6 +104,7 @@ std::vector<PortForward> StepHost::forwards() const {
 
 PlanHost StepHost::facts_for(const StepSpec& spec) {
   PlanHost host;
+  host.chroot = is_chroot();
   {
     std::lock_guard hold(mutex_);
     if (!labels_) labels_ = Labels{find_apparmor_profile(), find_selinux_label()};
@@ -105,14 +115,21 @@ PlanHost StepHost::facts_for(const StepSpec& spec) {
   host.holds_devices = holds_devices(spec.security);
   host.files = find_file_mounts(spec);
   if (!spec.resolv_conf) {
-    std::string resolver = spec.network == NetworkMode::isolated ? private_network().resolver() : std::string();
+    bool has_own = spec.network == NetworkMode::isolated && !host.chroot;
+    std::string resolver = has_own ? private_network().resolver() : std::string();
     host.resolv_conf = resolv_conf_for(host_text("/etc/resolv.conf"), resolver);
   }
   return host;
 }
 
 bool StepHost::needs_compat(const StepSpec& spec) {
-  if (spec.security != Security::standard || is_rootless()) return false;
+  if (spec.security != Security::standard || is_rootless() || is_chroot()) return false;
+  if (isolation_ && !isolation_->choice().user_namespaces) {
+    warn(
+        "no user namespaces may be made here: steps run as with --security=compat, without a user namespace of their "
+        "own");
+    return true;
+  }
   int user_namespace = spawner(Security::standard).user_namespace().get();
   std::lock_guard hold(mutex_);
   if (!idmapped_mounts_) idmapped_mounts_ = takes_idmapped_mounts(*spec.root.snapshots, user_namespace);

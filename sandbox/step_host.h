@@ -9,6 +9,7 @@
 
 #include "core/base/task.h"
 #include "sandbox/cgroup.h"
+#include "sandbox/isolation.h"
 #include "sandbox/network.h"
 #include "sandbox/plan.h"
 #include "sandbox/running.h"
@@ -22,7 +23,11 @@ namespace imgb {
 /// once.
 class StepHost {
  public:
-  explicit StepHost(std::vector<PortForward> ports) : ports_(std::move(ports)) {}
+  StepHost(std::vector<PortForward> ports, std::shared_ptr<HostIsolation> isolation)
+      : ports_(std::move(ports)), isolation_(std::move(isolation)) {}
+
+  /// Steps run without namespaces and mounts; the user is told.
+  bool is_chroot();
 
   Spawner& spawner(Security security);
   /// The compiled program for these capabilities.
@@ -59,6 +64,7 @@ class StepHost {
   void warn(std::string text);
 
   const std::vector<PortForward> ports_;
+  const std::shared_ptr<HostIsolation> isolation_;  ///< Null: namespaces.
   std::mutex mutex_;
   std::optional<Fd> stub_;
   std::optional<CgroupPlaces> places_;

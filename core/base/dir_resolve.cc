@@ -24,6 +24,23 @@ std::uint64_t resolve_flags(Links links) {
   return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 }
 
+/// Whether a filter refuses the call (that of a container engine which does not know it yet): the kernel itself opens
+/// any folder as O_PATH.
+bool is_refused(int dir) {
+  open_how how{};
+  how.flags = O_PATH | O_CLOEXEC;
+  Fd fd(static_cast<int>(::syscall(SYS_openat2, dir, ".", &how, sizeof how)));
+  return !fd && errno == EPERM;
+}
+
+[[noreturn]] void throw_no_openat2(std::string why) {
+  Error error(ErrorKind::unsupported, std::move(why));
+  throw error.set_hint(
+      "openat2 came with Linux 5.6; in a container it needs an engine whose seccomp filter knows it (libseccomp 2.5), "
+      "or "
+      "--security-opt seccomp=unconfined");
+}
+
 /// `path` is shorter than PATH_MAX.
 int open_short(int dir, const std::string& path, int flags, std::uint32_t mode, Links links) {
   open_how how{};
@@ -38,8 +55,11 @@ int open_short(int dir, const std::string& path, int flags, std::uint32_t mode, 
   for (int race = 0;; ++race) {
     long fd = ::syscall(SYS_openat2, dir, path.c_str(), &how, sizeof how);
     if (fd >= 0) return static_cast<int>(fd);
-    if (errno == ENOSYS)
-      throw_error(ErrorKind::unsupported, "this kernel has no openat2 (Linux 5.6 or later is needed)");
+    if (errno == ENOSYS) throw_no_openat2("this kernel has no openat2");
+    if (errno == EPERM) {
+      if (is_refused(dir)) throw_no_openat2("the system call openat2 is refused here");
+      return errno = EPERM, -1;
+    }
     if (errno != EINTR && (errno != EAGAIN || race == kMaxRaces)) return -1;
   }
 }

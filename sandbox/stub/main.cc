@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "sandbox/stub/descendants.h"
 #include "sandbox/stub/mounts.h"
 #include "sandbox/stub/network.h"
 #include "sandbox/stub/process.h"
@@ -69,14 +70,14 @@ bool become_root_inside() {
   return hide_process();                        // and this with it, where sysctl fs.suid_dumpable says so
 }
 
-[[noreturn]] void run_main_process(PlanReader& plan, const Delivery& delivery, const Control& control) {
-  pid_t main_process = start_process(plan, delivery.stdio(), control);
+[[noreturn]] void run_main_process(PlanReader& plan, const Delivery& delivery, int root, const Control& control) {
+  pid_t main_process = start_process(plan, delivery.stdio(), root, control);
   drop_to_init(control);
   for (int i = 0; i < 3; ++i) ::close(delivery.stdio()[i]);
   int program = static_cast<int>(::syscall(SYS_pidfd_open, main_process, 0));
   control.report(Report::started, {}, control.check(program, "watching the program"));
   ::close(program);
-  serve(main_process, control);
+  serve(main_process, root >= 0 ? Rest::is_killed : Rest::ends_with_us, control);
 }
 
 /// What a world has before its plan is known.
@@ -104,17 +105,38 @@ Ground prepare(const Control& control) {
   control.check(::sethostname(hostname.data(), hostname.size()), "setting the host name");
   build_tree(ground, plan, delivery.sources(), delivery.source_count(), control);
   delivery.drop();
-  run_main_process(plan, delivery, control);
+  run_main_process(plan, delivery, -1, control);
 }
 
-SpawnReply spawn(const SpawnRequest& request, int socket, int network, int& pidfd) {
+/// In the place of process 1 when there is no world: it lives on when the spawner goes, until imgb does.
+[[noreturn]] void be_keeper(int socket) {
+  Control control(socket);
+  watch_children();
+  if (!adopt_orphans()) control.fail("adopting orphans");
+  Delivery delivery(control);
+  if (delivery.source_count() != 1) control.fail(Failure::system, EBADMSG, "reading the plan");
+  PlanReader plan = delivery.reader(control);
+  run_main_process(plan, delivery, delivery.sources()[0], control);
+}
+
+/// clone3, or clone where that is forbidden: container engines cannot see the flags of the first.
+long clone_process(std::uint64_t flags, int& pidfd) {
   clone_args arguments{};
-  arguments.flags = request.clone_flags | CLONE_PIDFD;
+  arguments.flags = flags | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uintptr_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
   long pid = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (pid >= 0 || (errno != ENOSYS && errno != EPERM)) return pid;
+  return ::syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, nullptr, &pidfd, nullptr, nullptr);
+}
+
+bool confines = false;  ///< Of this spawner: its worlds are none.
+
+SpawnReply spawn(const SpawnRequest& request, int socket, int network, int& pidfd) {
+  long pid = clone_process(request.clone_flags, pidfd);
   if (pid == 0) {
     ::close(kSocket);
+    if (confines) be_keeper(socket);
     be_init(socket, network, (request.clone_flags & CLONE_NEWNET) != 0);
   }
   return {static_cast<std::int32_t>(pid), pid < 0 ? errno : 0};
@@ -139,6 +161,12 @@ void make_user_namespace() {
   if (!become_root_inside()) ::_exit(1);
 }
 
+/// Namespaces end with those in them; without any, whoever is left is ended by us.
+[[noreturn]] void leave() {
+  if (confines) kill_descendants();
+  ::_exit(0);
+}
+
 /// Makes the user namespace when asked to, then a world per request until imgb closes the socket.
 [[noreturn]] void be_spawner(bool user_namespace) {
   if (user_namespace) make_user_namespace();
@@ -146,7 +174,7 @@ void make_user_namespace() {
     SpawnRequest request;
     int descriptors[2] = {-1, -1};
     std::size_t count = 2;
-    if (receive(kSocket, &request, sizeof request, descriptors, count) != sizeof request) ::_exit(0);
+    if (receive(kSocket, &request, sizeof request, descriptors, count) != sizeof request) leave();
     if (request.let_go > 0)
       ::waitpid(request.let_go, nullptr, WNOHANG | __WALL);
     else if (count > 0)
@@ -177,7 +205,7 @@ void make_user_namespace() {
     ::_exit(0);
   }
   // Our parent's end is not ours: imgb's is, which the socket tells of, and then there is something to be done.
-  run_main_process(plan, delivery, control);
+  run_main_process(plan, delivery, -1, control);
 }
 
 /// Makes a network namespace that belongs to the user namespace at descriptor 4, and hands it over.
@@ -201,6 +229,11 @@ int main(int argc, char** argv) {
   if (!hide_process()) return 1;
   char mode = argc > 1 ? argv[1][0] : 0;
   if (mode == static_cast<char>(Mode::spawner)) be_spawner(argv[1][1] == 'u');
+  if (mode == static_cast<char>(Mode::confiner)) {
+    confines = true;
+    if (adopt_orphans()) be_spawner(false);
+    return 1;
+  }
   if (mode == static_cast<char>(Mode::joiner)) be_joiner();
   if (mode == static_cast<char>(Mode::network)) return make_network(argv[1][1] == 'u');
   return 2;

@@ -19,6 +19,8 @@
 #include <csignal>
 
 #include "sandbox/stub/attributes.h"
+#include "sandbox/stub/confine.h"
+#include "sandbox/stub/descendants.h"
 
 namespace imgb::stub {
 namespace {
@@ -58,6 +60,7 @@ struct Process {
   Limit limits[RLIM_NLIMITS];
   std::string_view apparmor, selinux;
   sock_fprog filter;
+  int root;
   const int* stdio;
   const Control* control;
 };
@@ -87,8 +90,9 @@ void set_limits(const Process& process) {
   }
 }
 
-Process read_process(PlanReader& plan, const int* stdio, const Control& control) {
+Process read_process(PlanReader& plan, const int* stdio, int root, const Control& control) {
   Process process{};
+  process.root = root;
   process.stdio = stdio;
   process.control = &control;
   process.argv = read_words(plan, control);
@@ -202,7 +206,10 @@ void become_user(const Process& process) {
 void install_filter(const sock_fprog& filter, const Control& control) {
   if (!filter.len) return;
   sock_fprog copy = filter;
-  if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &copy) < 0) control.fail("installing the seccomp filter");
+  long done = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &copy);
+  // The older way in: a container's filter may know that one alone.
+  if (done < 0 && (errno == ENOSYS || errno == EPERM)) done = ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &copy, 0, 0);
+  if (done < 0) control.fail("installing the seccomp filter");
 }
 
 /// security.md 3.2: after chdir the current folder must be reachable from "/", or it is a descriptor that leaked.
@@ -252,9 +259,12 @@ int become(void* argument) {
   set_stdio(process);
   ::umask(022);
   process.capabilities &= own_capabilities(control);
-  limit_bounding_set(process.capabilities, control);
+  // Where that right was taken from us, no_new_privs sees to it that nothing is gained (--isolation=chroot).
+  if (process.root < 0 || own_capabilities(control) >> CAP_SETPCAP & 1)
+    limit_bounding_set(process.capabilities, control);
   ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   label_next_program(process.apparmor, process.selinux, control);
+  if (process.root >= 0) enter_root(process.root, control);
   control.check(::chdir(process.cwd), "entering the working folder", process.cwd);
   set_limits(process);
   become_user(process);
@@ -263,6 +273,7 @@ int become(void* argument) {
   if (!process.no_new_privileges)  // the filter may be installed by whoever may administrate
     control.check(set_capabilities(process.capabilities | 1ULL << CAP_SYS_ADMIN, 1ULL << CAP_SYS_ADMIN),
                   "keeping capabilities");
+  if (process.root >= 0) forbid_what_is_outside(process.root, control);
   install_filter(process.filter, control);
   std::uint64_t effective = process.uid == 0 ? process.capabilities : 0;
   control.check(set_capabilities(process.capabilities, effective), "setting capabilities");
@@ -276,8 +287,8 @@ void limit_capabilities(std::uint64_t keep, const Control& control) {
   limit_bounding_set(keep & own_capabilities(control), control);
 }
 
-pid_t start_process(PlanReader& plan, const int* stdio, const Control& control) {
-  Process process = read_process(plan, stdio, control);
+pid_t start_process(PlanReader& plan, const int* stdio, int root, const Control& control) {
+  Process process = read_process(plan, stdio, root, control);
   alignas(16) static char stack[kStackBytes];
   // As vfork: we go on when the child has executed its program, or has reported why not and ended.
   pid_t child = ::clone(become, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &process);
@@ -287,10 +298,11 @@ pid_t start_process(PlanReader& plan, const int* stdio, const Control& control) 
 }
 
 void drop_to_init(const Control& control) {
-  control.check(set_capabilities(1ULL << CAP_KILL, 1ULL << CAP_KILL), "dropping capabilities");
+  std::uint64_t kept = 1ULL << CAP_KILL & own_capabilities(control);
+  control.check(set_capabilities(kept, kept), "dropping capabilities");
 }
 
-void serve(pid_t main_process, const Control& control) {
+void serve(pid_t main_process, Rest rest, const Control& control) {
   sigset_t watched;
   ::sigemptyset(&watched);
   ::sigaddset(&watched, SIGCHLD);
@@ -302,6 +314,7 @@ void serve(pid_t main_process, const Control& control) {
       pid_t ended = ::waitpid(-1, &status, WNOHANG | __WALL);
       if (ended <= 0) break;
       if (ended != main_process) continue;
+      if (rest == Rest::is_killed) kill_descendants();
       ExitReport report{WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0};
       control.report(Report::exited, {reinterpret_cast<const char*>(&report), sizeof report});
       ::_exit(0);
@@ -310,6 +323,7 @@ void serve(pid_t main_process, const Control& control) {
     signalfd_siginfo taken;
     while (::read(children, &taken, sizeof taken) > 0) continue;
     if (!(ready[1].revents & (POLLIN | POLLHUP))) continue;
+    if (rest == Rest::is_killed) kill_descendants();
     ::kill(-main_process, SIGKILL);  // imgb is gone, or wants no more; its group: a joined world goes on without us
     ::_exit(1);
   }

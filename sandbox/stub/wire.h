@@ -9,12 +9,13 @@
 /// Three sockets (SOCK_SEQPACKET):
 ///   spawner   imgb <-> the spawner process, one per Sandbox and kind (descriptor 3): namespaces, then one SpawnRequest
 ///             per world
-///   control   imgb <-> process 1 of one world: the ground and its descriptors, at some time the plan and its, then
-///             Reports out; end of file means that the other side is gone
+///   control   imgb <-> process 1 of one world: the ground (not in a chroot) and its descriptors, at some time the plan
+///             and its, then Reports out; end of file means that the other side is gone
 namespace imgb::stub {
 
-/// First letter of the stub's argv[1]; a "u" after it: with a user namespace.
-enum class Mode : char { spawner = 's', joiner = 'j', network = 'n' };
+/// First letter of the stub's argv[1]; a "u" after it: with a user namespace. A confiner makes no worlds: its process 1
+/// is no first one of a namespace, and its program runs in a chroot.
+enum class Mode : char { spawner = 's', confiner = 'c', joiner = 'j', network = 'n' };
 
 /// Message of the spawner at its start: `made`, with the user namespace as descriptor, when there is one; answered by
 /// one byte when it is mapped.

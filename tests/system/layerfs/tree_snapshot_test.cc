@@ -186,6 +186,11 @@ TEST_F(TreeTest, NamesOfOneFileStayNamesOfOneFile) {
   expect_same(
       {base_of(store)}, [](const std::string& root) { ::unlink((root + "/linked2").c_str()); },
       ElementsAre("-/linked2"));
+  // The other one stays where it is.
+  expect_same(
+      {base_of(store)},
+      [](const std::string& root) { ::rename((root + "/linked").c_str(), (root + "/etc/moved").c_str()); },
+      ElementsAre("/etc", "/etc/moved", "-/linked"));
   expect_same(
       {base_of(store)},
       [](const std::string& root) { ::link((root + "/etc/keep").c_str(), (root + "/etc/second").c_str()); },
