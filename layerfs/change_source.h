@@ -27,6 +27,8 @@ class ChangeSource {
   /// be moved.
   virtual std::vector<ListedName> list(const Dir& dir, const RootedPath& path, bool hides,
                                        TreeView::Descent& there) const = 0;
+  /// A file with several names got one of them from the step.
+  virtual bool got_name(const FileStat& file) const = 0;
   /// A file with several names below may have been copied for each of them that the step touched.
   virtual bool splits_links() const { return false; }
 };
@@ -36,6 +38,7 @@ class UpperChanges : public ChangeSource {
  public:
   std::vector<ListedName> list(const Dir& dir, const RootedPath& path, bool hides,
                                TreeView::Descent& there) const override;
+  bool got_name(const FileStat&) const override { return true; }  // overlayfs copies each name by itself
   bool splits_links() const override { return true; }
 };
 

@@ -86,6 +86,8 @@ void TreeChanges::compare(const RootedPath& folder, const Dir& dir, const TreeIn
     for (; was != end && was->name < entry.name; ++was) add(folder, {was->name, was->type, true});
     bool is_known = was != end && was->name == entry.name;
     bool untouched = is_known && before.is_untouched(*was, stat);
+    bool is_new_name = !is_known || was->inode != stat.inode;
+    if (is_new_name && stat.link_count > 1) named_.emplace(stat.device, stat.inode);
     if (is_known) ++was;
     if (stat.type == FileType::directory) rest.push_back(folder.child(entry.name));
     if (untouched) continue;

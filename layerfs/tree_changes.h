@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <unordered_map>
@@ -45,12 +46,15 @@ class TreeChanges : public ChangeSource {
 
   std::vector<ListedName> list(const Dir& dir, const RootedPath& path, bool hides,
                                TreeView::Descent& there) const override;
+  bool got_name(const FileStat& file) const override { return named_.contains({file.device, file.inode}); }
 
  private:
   void compare(const RootedPath& folder, const Dir& dir, const TreeIndex& before, std::vector<RootedPath>& rest);
   void add(const RootedPath& folder, ListedName name);
 
   std::unordered_map<std::string, std::map<std::string, ListedName>> folders_;  ///< By path, then by name.
+  std::set<std::pair<std::uint64_t, std::uint64_t>>
+      named_;  ///< Device and inode of files that have names they had not.
 };
 
 }  // namespace imgb

@@ -198,7 +198,7 @@ class ChangeReader {
   /// A file that got another name is given with both, so that the layer can say that they are one. Where it had several
   /// below, one that is as it was stays as it is there: overlayfs has made the others files of their own.
   bool is_unchanged(const Dir& dir, const std::string& name, const UpperFile& file, const Node& there) const {
-    if (file.stat.link_count > 1 && there.link_group == 0) return false;
+    if (file.stat.link_count > 1 && there.link_group == 0 && changes_.got_name(file.stat)) return false;
     return there.content && is_like(meta_of_file(file), there) && digest_of(dir, name, file) == *there.content;
   }
 

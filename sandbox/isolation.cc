@@ -32,18 +32,32 @@ std::uint64_t effective_capabilities() {
   return data[0].effective | static_cast<std::uint64_t>(data[1].effective) << 32;
 }
 
-/// A child of these flags that does nothing comes to be, and may change its mounts when it has some of its own.
-bool can_clone(unsigned long flags) {
+/// The calls that put a world together, as far as they need nothing of the host: in a process that is thrown away.
+bool can_mount() {
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) return false;
+  int context = ::fsopen("tmpfs", FSOPEN_CLOEXEC);
+  if (context < 0 || ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) < 0) return false;
+  int mount = ::fsmount(context, FSMOUNT_CLOEXEC, 0);
+  mount_attr attributes{.attr_set = MOUNT_ATTR_RDONLY};
+  if (mount < 0 || ::mount_setattr(mount, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0) return false;
+  return ::move_mount(mount, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) == 0;
+}
+
+/// Runs it in a child of these flags. Only system calls may be made there: other threads may hold locks.
+template <class Body>
+bool works_in_child(unsigned long flags, Body body) {
   long pid = ::syscall(SYS_clone, flags | SIGCHLD, nullptr, nullptr, nullptr, nullptr);
   if (pid < 0) return false;
-  if (pid == 0) {
-    bool works = ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-    int context = works ? ::fsopen("tmpfs", FSOPEN_CLOEXEC) : -1;
-    ::_exit(context >= 0 ? 0 : 1);
-  }
+  if (pid == 0) ::_exit(body() ? 0 : 1);
   int status = 0;
   while (::waitpid(static_cast<pid_t>(pid), &status, 0) < 0 && errno == EINTR) continue;
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+constexpr unsigned long kWorld = CLONE_NEWNS | CLONE_NEWPID;
+bool can_make_world() { return works_in_child(kWorld, can_mount); }
+bool can_make_user_namespace() {
+  return works_in_child(0, [] { return ::unshare(CLONE_NEWUSER) == 0 && can_make_world(); });
 }
 
 bool is_filtered() { return host_text("/proc/self/status").find("\nSeccomp:\t0\n") == std::string::npos; }
@@ -119,8 +133,8 @@ IsolationFacts find_isolation_facts(const Dir& snapshots) {
   facts.user_namespaces = facts.may_mount && host_text("/proc/sys/user/max_user_namespaces") != "0\n";
   // What a filter forbids shows by trying alone.
   if (facts.may_mount && is_filtered()) {
-    facts.may_mount = can_clone(CLONE_NEWNS | CLONE_NEWPID);
-    facts.user_namespaces = facts.may_mount && can_clone(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID);
+    facts.may_mount = can_make_world();
+    facts.user_namespaces = facts.may_mount && can_make_user_namespace();
   }
   if (facts.may_mount) facts.store_type = reason_against_overlay(snapshots);
   return facts;
