@@ -49,10 +49,13 @@ std::string dockerfile_hint(const BuildFlags& flags) {
   std::error_code failed;
   if (flags.file) {
     fs::path in_context = fs::path(flags.context) / *flags.file;
-    if (fs::exists(in_context, failed))
+    if (fs::is_symlink(*flags.file, failed)) return "it is a link that leads out of its folder, or nowhere";
+    if (fs::path(*flags.file).is_relative() && fs::exists(in_context, failed))
       return "-f starts at the current folder: did you mean " + in_context.string() + "?";
     return "-f names a file, seen from the current folder";
   }
+  if (fs::is_symlink(fs::path(flags.context) / "Dockerfile", failed))
+    return "it is a link that leads out of its folder, or nowhere";
   std::vector<std::string> found;
   for (const fs::directory_entry& entry : fs::directory_iterator(flags.context, failed)) {
     std::string name = entry.path().filename().string(), lower = lower_ascii(name);

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -26,9 +28,11 @@ class Ps : public Verb {
   int run(CliEnv& env) override {
     Json rows = Json::array();
     if (latest_) last_ = 1;
+    std::vector<Filter> filters;
+    for (const std::string& text : filters_) filters.push_back(parse_filter(text));
     for (const Container& container : Containers(env.store().folder("containers")).list()) {
       if (last_ && rows.size() >= *last_) break;
-      if (passes(container)) rows.push_back(container_row(container, no_trunc_, now()));
+      if (passes(container, filters)) rows.push_back(container_row(container, no_trunc_, now()));
     }
     if (quiet_) {
       for (const Json& row : rows) env.print_line(row["ID"].get<std::string>());
@@ -42,17 +46,30 @@ class Ps : public Verb {
   }
 
  private:
-  bool passes(const Container& container) const {
+  struct Filter {
+    std::string key, value;
+  };
+  static Filter parse_filter(const std::string& text) {
+    std::size_t equals = text.find('=');
+    if (equals == std::string::npos) throw_error(ErrorKind::usage, "filter {:?} is not KEY=VALUE", printable(text));
+    Filter filter{text.substr(0, equals), text.substr(equals + 1)};
+    constexpr std::array kKeys = {"name", "id", "ancestor", "status"}, kStates = {"created", "running", "exited", ""};
+    if (std::ranges::find(kKeys, filter.key) == kKeys.end())
+      throw Error(ErrorKind::usage, fmt::format("invalid filter {:?}", printable(filter.key)))
+          .set_hint("there are name, id, ancestor and status");
+    if (filter.key == "status" && std::ranges::find(kStates, filter.value) == kStates.end())
+      throw Error(ErrorKind::usage, fmt::format("no container is ever {:?}", printable(filter.value)))
+          .set_hint("status is created, running or exited");
+    return filter;
+  }
+
+  bool passes(const Container& container, const std::vector<Filter>& filters) const {
     bool asks_status = false;
-    for (const std::string& filter : filters_) {
-      std::size_t equals = filter.find('=');
-      if (equals == std::string::npos) throw_error(ErrorKind::usage, "filter {:?} is not KEY=VALUE", printable(filter));
-      std::string key = filter.substr(0, equals), value = filter.substr(equals + 1);
+    for (const auto& [key, value] : filters) {
       if (key == "name"       ? container.config.name.find(value) == std::string::npos
           : key == "id"       ? !container.config.id.starts_with(value)
           : key == "ancestor" ? container.config.image != value
-          : key == "status"   ? container_row(container, true, 0)["State"] != value
-                              : throw Error(ErrorKind::usage, fmt::format("invalid filter {:?}", printable(key))))
+                              : container_row(container, true, 0)["State"] != value)
         return false;
       asks_status |= key == "status";
     }

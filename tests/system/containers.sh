@@ -34,3 +34,6 @@ equal "$(imgb ps -aq | wc -l)" 0 "rm -f removes what runs"
 # Following a log ends with the container.
 imgb run -d --name talker base:1 sh -c 'for i in 1 2 3; do echo $i; sleep 0.2; done' >/dev/null
 equal "$(imgb logs -f talker | tr '\n' ' ')" "1 2 3 " "follow"
+exits_with 2 imgb ps -f status=foo
+contains "$(cat "$work/err")" "created, running or exited"
+exits_with 2 imgb ps -f colour=red
