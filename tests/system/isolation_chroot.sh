@@ -46,8 +46,8 @@ build=(build -q --no-cache --network host --allow network.host --secret "id=s,sr
 want=$(imgb "${build[@]}")
 got=$(in_container "${build[@]}" 2>"$work/err")
 equal "$got" "$want" "the image that is built in a container"
-equal "$(imgb --root "$work/explicit" "${build[@]}" --isolation=chroot --build-context base="oci-layout://$work/none" 2>/dev/null || true)" "" \
-  "a build whose base is missing"
+exits_with 1 imgb --root "$work/explicit" "${build[@]}" --isolation=chroot --build-context base="oci-layout://$work/none"
+contains "$(cat "$work/err")" "$work/none"
 in_container build --network host "$work/context" --secret "id=s,src=$work/secret" >/dev/null 2>"$work/err"
 contains "$(cat "$work/err")" "CACHED"
 rm -rf "$inside/snapshots" "$inside/cache-mounts"
