@@ -90,12 +90,6 @@ class TreeCopy {
   }
 
  private:
-  static void copy_metadata(const Fd& from, const Fd& to, const std::string& what) {
-    FileMeta meta = meta_of(stat_of(from, what));
-    meta.xattrs = read_upper_xattrs(from, what).layer;
-    apply_metadata(to, meta, what);
-  }
-
   void copy_file(const Dir& from, const Dir& into, const std::string& name, const RootedPath& path,
                  const FileStat& stat) {
     if (stat.link_count > 1) {
@@ -126,11 +120,14 @@ void copy_tree(const Dir& from, const Dir& into, const std::string& name, const 
 
 void copy_file(const Fd& from, const Dir& into, const std::string& name) {
   Fd copy = into.open_file(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-  FileStat stat = stat_of(from, name);
-  copy_content(from, copy, stat.size_bytes, name);
-  FileMeta meta = meta_of(stat);
-  meta.xattrs = read_upper_xattrs(from, name).layer;
-  apply_metadata(copy, meta, name);
+  copy_content(from, copy, stat_of(from, name).size_bytes, name);
+  copy_metadata(from, copy, name);
+}
+
+void copy_metadata(const Fd& from, const Fd& to, std::string_view what) {
+  FileMeta meta = meta_of(stat_of(from, what));
+  meta.xattrs = read_upper_xattrs(from, what).layer;
+  apply_metadata(to, meta, what);
 }
 
 bool has_reflinks(const Dir& folder) {

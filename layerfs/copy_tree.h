@@ -1,6 +1,7 @@
 #pragma once
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "core/base/dir.h"
 
@@ -13,6 +14,9 @@ void copy_tree(const Dir& from, const Dir& into, const std::string& name, const 
 
 /// Copies one regular file in the same way. `from` is open for reading.
 void copy_file(const Fd& from, const Dir& into, const std::string& name);
+
+/// Owner, attributes of layers, mode and time of an open file or folder.
+void copy_metadata(const Fd& from, const Fd& to, std::string_view what);
 
 /// Whether files in this folder can share their bytes with copies of them.
 bool has_reflinks(const Dir& folder);

@@ -1,8 +1,5 @@
 #include "layerfs/mount_stubs.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <map>
@@ -46,11 +43,8 @@ void remove_stub(const Dir& root, const RootedPath& path) {
     auto stub = root.find_stat(path.relative(), Links::refuse);
     if (!stub || (stub->type != FileType::directory && (stub->type != FileType::regular || stub->size_bytes))) return;
     Dir parent = root.open_dir(path.parent().relative());
-    struct stat before {};
-    if (::fstat(parent.fd().get(), &before) < 0) throw_errno("looking at {}", parent.name());
-    timespec times[2] = {{0, UTIME_OMIT}, before.st_mtim};
-    if (parent.remove(path.name()) && ::utimensat(parent.fd().get(), "", times, AT_EMPTY_PATH) < 0)
-      throw_errno("setting the time of {}", parent.name());
+    FileTime before = parent.stat("").mtime;
+    if (parent.remove(path.name())) parent.set_mtime("", before);
   } catch (const SystemError& e) {
     // The step put something of its own there, or around it: that is part of its layer.
     if (e.errno_value() != ENOTEMPTY && e.errno_value() != ELOOP && e.errno_value() != EXDEV &&

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "core/base/error.h"
+#include "layerfs/copy_tree.h"
 #include "layerfs/upper_files.h"
 
 namespace imgb {
@@ -28,12 +29,6 @@ void put_in_front(std::deque<std::string>& rest, std::string_view path) {
     path.remove_prefix(std::min(path.size(), first.size() + 1));
   }
   rest.insert(rest.begin(), all.begin(), all.end());
-}
-
-void copy_content(const Fd& source, const Fd& copy, std::string_view name) {
-  std::vector<std::byte> buffer(256 * 1024);
-  while (std::size_t got = read_some(source, buffer, name))
-    write_all(copy, std::span<const std::byte>(buffer).first(got), name);
 }
 
 }  // namespace
@@ -123,29 +118,21 @@ void SnapshotTree::copy_one(const Node& node, const Dir& into, int depth) {
   if (!node.folder.empty()) {
     into.make_dir(node.name, 0700);
     copy_below(node.folder, into.open_dir(node.name), depth + 1);
-    return copy_metadata(node, node.folder.front().open_file("", O_RDONLY | O_DIRECTORY), into);
+    return copy_metadata(node.folder.front().open_file("", O_RDONLY | O_DIRECTORY),
+                         into.open_file(node.name, O_RDONLY | O_DIRECTORY), node.name);
   }
   if (!node.parent) return;  // removed by an upper layer
   if (node.stat.type == FileType::regular) {
-    Fd source = open_upper_file(node.parent, node.name);
-    copy_content(source, into.open_file(node.name, O_WRONLY | O_CREAT | O_EXCL, 0600), node.name);
-    copy_metadata(node, source, into);
+    copy_file(open_upper_file(node.parent, node.name), into, node.name);
   } else if (node.stat.type == FileType::symlink || node.stat.type == FileType::fifo) {
     if (node.stat.type == FileType::symlink)
       into.make_symlink(node.parent.read_link(node.name), node.name);
     else
       into.make_node(node.name, FileType::fifo, 0600, 0);
-    copy_metadata(node, {}, into);
+    into.set_owner(node.name, node.stat.uid, node.stat.gid);
+    if (node.stat.type == FileType::fifo) into.set_mode(node.name, node.stat.mode);
+    into.set_mtime(node.name, node.stat.mtime);
   }
-}
-
-// Owner first: to change it clears set-user-id bits and capabilities. Times last.
-void SnapshotTree::copy_metadata(const Node& node, const Fd& source, const Dir& into) {
-  into.set_owner(node.name, node.stat.uid, node.stat.gid);
-  if (source)
-    for (const auto& [key, value] : read_upper_xattrs(source, node.name).layer) into.set_xattr(node.name, key, value);
-  if (node.stat.type != FileType::symlink) into.set_mode(node.name, node.stat.mode);
-  into.set_mtime(node.name, node.stat.mtime);
 }
 
 }  // namespace imgb

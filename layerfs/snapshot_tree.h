@@ -29,7 +29,6 @@ class SnapshotTree {
   Node resolve(const RootedPath& path) const;
   static void copy_below(const Folder& from, const Dir& into, int depth);
   static void copy_one(const Node& node, const Dir& into, int depth);
-  static void copy_metadata(const Node& node, const Fd& source, const Dir& into);
 
   Folder open_root() const;
 
