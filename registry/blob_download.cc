@@ -7,8 +7,6 @@
 namespace imgb {
 namespace {
 
-constexpr std::chrono::milliseconds kReportEvery{100};
-
 [[noreturn]] void throw_cut(std::uint64_t got, std::uint64_t want) {
   throw TransportError(TransportFailure::cut, ErrorKind::unavailable,
                        fmt::format("connection closed after {} of {} bytes", got, want));
@@ -141,10 +139,7 @@ void BlobDownload::finish() {
 }
 
 void BlobDownload::report() {
-  if (!activity_) return;
-  auto time = std::chrono::steady_clock::now();
-  if (time - reported_ < kReportEvery) return;
-  reported_ = time;
+  if (!activity_ || !pace_.is_due()) return;
   activity_->bytes(blob_.digest.short_hex(), writer_->size_bytes(), blob_.size_bytes);
 }
 

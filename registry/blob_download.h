@@ -5,6 +5,7 @@
 #include "core/base/progress.h"
 #include "core/store/blob_store.h"
 #include "registry/client.h"
+#include "registry/report_pace.h"
 
 namespace imgb {
 
@@ -40,7 +41,7 @@ class BlobDownload {
   bool ranges_ = true;     ///< The registry has not refused them yet.
   bool overlong_ = false;  ///< More came than the blob has: what is here counts only after a whole answer that fits.
   std::exception_ptr tap_failure_;
-  std::chrono::steady_clock::time_point reported_{};
+  ReportPace pace_;
 };
 
 }  // namespace imgb

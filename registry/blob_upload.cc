@@ -4,12 +4,12 @@
 
 #include "core/base/text.h"
 #include "registry/registry_error.h"
+#include "registry/report_pace.h"
 #include "registry/requests.h"
 
 namespace imgb {
 namespace {
 
-constexpr std::chrono::milliseconds kReportEvery{100};
 /// Up to here a second request to close the upload would cost more than starting anew after a break does.
 constexpr std::uint64_t kWholeBytes = 16ull << 20;
 /// What proxies that refuse large bodies let through most often; and where it makes no sense to ask for less.
@@ -34,11 +34,7 @@ class RestOfBlob : public Source {
     // The last bytes are not sent before the store has said that all of them were right.
     if (got > 0 && at_ == size_bytes_ && blob_->read({&more, 1}) > 0)
       throw_error(ErrorKind::corrupt, "the store has more than {} bytes of it", size_bytes_);
-    auto time = std::chrono::steady_clock::now();
-    if (time - reported_ >= kReportEvery) {
-      report_(at_);
-      reported_ = time;
-    }
+    if (pace_.is_due()) report_(at_);
     return got;
   }
 
@@ -52,7 +48,7 @@ class RestOfBlob : public Source {
   std::unique_ptr<Source> blob_;
   std::uint64_t at_ = 0, size_bytes_;
   Report report_;
-  std::chrono::steady_clock::time_point reported_{};
+  ReportPace pace_;
 };
 
 /// "0-99", of some "bytes=0-99": a hundred. A registry that has nothing says "0-0", as one that has a single byte.
@@ -61,6 +57,10 @@ std::optional<std::uint64_t> find_bytes_there(std::string_view range) {
   auto last = dash == std::string_view::npos ? std::nullopt : find_unsigned(trim(range.substr(dash + 1)));
   if (!last) return std::nullopt;
   return *last == 0 ? 0 : *last + 1;
+}
+
+void check_place(const ResponseHead& head) {
+  if (head.status == 416) throw RegistryError(ErrorKind::unavailable, "the registry lost its place", 416, {});
 }
 
 }  // namespace
@@ -129,7 +129,7 @@ void BlobUpload::send_parts(Session& session, const Endpoint& endpoint, const st
     Session::Call call = sending("PATCH", size_bytes);
     call.headers.set("Content-Range", fmt::format("{}-{}", there_, there_ + size_bytes - 1));
     ResponseHead head = session.send(endpoint, call, no_body(), stop);
-    if (head.status == 416) throw RegistryError(ErrorKind::unavailable, "the registry lost its place", 416, {});
+    check_place(head);
     there_ += size_bytes;
     follow(head);
   }
@@ -148,7 +148,7 @@ void BlobUpload::close(Session& session, const Endpoint& endpoint, const std::st
       error.set_hint("the bytes changed on their way, or in the store: imgb fsck tells");
     throw;
   }
-  if (head.status == 416) throw RegistryError(ErrorKind::unavailable, "the registry lost its place", 416, {});
+  check_place(head);
   auto digest = Digest::find(head.headers.find("Docker-Content-Digest").value_or(""));
   if (digest && digest->algorithm() == blob_.digest.algorithm() && *digest != blob_.digest)
     throw_error(ErrorKind::corrupt, "the registry took blob {} for {}", blob_.digest.str(), digest->str());

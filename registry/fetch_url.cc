@@ -6,11 +6,10 @@
 #include "registry/exchange.h"
 #include "registry/http_fields.h"
 #include "registry/registry_error.h"
+#include "registry/report_pace.h"
 
 namespace imgb {
 namespace {
-
-constexpr std::chrono::milliseconds kReportEvery{100};
 
 /// One file over as many requests as it takes.
 class UrlDownload : public Sink {
@@ -46,9 +45,7 @@ class UrlDownload : public Sink {
     if (bytes.size() > fetch_.max_bytes - received_) too_long();
     into_.write(bytes);
     received_ += bytes.size();
-    auto time = std::chrono::steady_clock::now();
-    if (!activity_ || time - reported_ < kReportEvery) return;
-    reported_ = time;
+    if (!activity_ || !pace_.is_due()) return;
     activity_->bytes(Url::parse(fetch_.url).redacted(), received_, total_);
   }
   /// Whether another request can give the rest, and no other file's.
@@ -90,7 +87,7 @@ class UrlDownload : public Sink {
   std::uint64_t received_ = 0;
   std::uint64_t skip_ = 0;  ///< Of the running answer's bytes, those that came before.
   std::optional<std::uint64_t> total_;
-  std::chrono::steady_clock::time_point reported_{};
+  ReportPace pace_;
 };
 
 HttpRequest first_request(const UrlFetch& fetch, RegistrySettings& settings, RedirectRules& rules) {
