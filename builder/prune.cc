@@ -46,11 +46,14 @@ Unneeded find_unneeded(Store& store, const SnapshotStore& snapshots, const Colle
   return out;
 }
 
-std::uint64_t disk_bytes_of(const std::vector<LayerKey>& tocs, const Dir& folder) {
-  std::uint64_t size = 0;
-  for (const LayerKey& layer : tocs)
-    if (auto toc = folder.find_stat(layer.digest.hex())) size += toc->disk_bytes;
-  return size;
+/// Tables of contents, which need no room to go: before index.json and the cache are written anew, also on a full disk.
+void remove_tocs(Store& store, const std::vector<LayerKey>& tocs, bool dry_run, Pruned& out) {
+  if (tocs.empty()) return;
+  Dir folder = store.folder("tocs");
+  for (const LayerKey& layer : tocs) {
+    if (auto toc = folder.find_stat(layer.digest.hex())) out.size_bytes += toc->disk_bytes;
+    if (!dry_run) remove_toc(store, layer);
+  }
 }
 
 /// All but tables of contents. The unpacked layers' bytes go with what is returned.
@@ -149,10 +152,8 @@ class Pruning {
     for (const auto& snapshot : snapshots_.list()) unpacked.insert(snapshot.stack);
     needs.add_stacks_of_steps(unpacked);
     Unneeded unneeded = find_unneeded(store_, snapshots_, alone, idle, needs);
-    if (!unneeded.tocs.empty()) out_.size_bytes += disk_bytes_of(unneeded.tocs, store_.folder("tocs"));
+    remove_tocs(store_, unneeded.tocs, request_.dry_run, out_);
     if (request_.dry_run) return unneeded;
-    // First what needs no room to go: index.json and the cache are written anew, also on a full disk.
-    for (const LayerKey& layer : unneeded.tocs) remove_toc(store_, layer);
     forget_names();
     going = remove(store_, snapshots_, alone, unneeded);
     return unneeded;
@@ -315,8 +316,7 @@ Pruned release_image(Store& store, SnapshotStore& snapshots, const Descriptor& i
     return stack == stack_of.end() || !its.stacks.contains(stack->second);
   });
   std::erase_if(unneeded.tocs, [&](const LayerKey& layer) { return !its.layers.contains(layer); });
-  out.size_bytes += disk_bytes_of(unneeded.tocs, store.folder("tocs"));
-  for (const LayerKey& layer : unneeded.tocs) remove_toc(store, layer);
+  remove_tocs(store, unneeded.tocs, false, out);
   going = remove(store, snapshots, *alone, unneeded);
   alone.reset();
   count(snapshots, unneeded, &*going, out);
