@@ -159,6 +159,19 @@ def expect_digest(work, root):
         raise Broken(f"digest {got}, not {work.want}")
 
 
+def users_of(root):
+    """Processes that have something of the store open: what a build leaves to run behind it, too."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            open_files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended
+        if any(name == str(root) or name.startswith(f"{root}/") for name in open_files):
+            found.append(pid)
+    return found
+
+
 class Work:
     """One command whose every call may fail, on a store made anew for each."""
 
@@ -172,6 +185,7 @@ class Work:
         root = self.folder / name
         shutil.rmtree(root, ignore_errors=True)
         if self.template.exists():
+            wait_until(lambda: not users_of(self.template), f"nobody uses {self.template}")
             subprocess.run(["cp", "-a", "--reflink=auto", self.template, root], check=True)
         return root
 
