@@ -141,7 +141,7 @@ class BuildRun {
 
   void work(std::size_t task, std::stop_token stop) {
     if (task == base_task_) {
-      fetch_target_base(stop);
+      fetch_blobs(files_of(target_base()), stop);
       return;
     }
     const BuildStep& step = *tasks_[task].step;
@@ -184,11 +184,15 @@ class BuildRun {
     return run_run(step, below, inputs, services_, activity, stop);
   }
 
-  void fetch_target_base(const std::stop_token& stop) {
-    const StagePlan& target = plan_.stages.at(plan_.target);
-    InputId base = target.base;
+  /// What is below the target and all stages that it begins with.
+  InputId target_base() const {
+    InputId base = plan_.stages.at(plan_.target).base;
     while (const auto* stage = std::get_if<StageInput>(&plan_.inputs[base])) base = plan_.stages.at(stage->stage).base;
-    fetch_blobs(files_of(base), stop);
+    return base;
+  }
+  std::optional<Reference> base_name() const {
+    const auto* image = std::get_if<ImageInput>(&plan_.inputs[target_base()]);
+    return image ? std::optional(image->name) : std::nullopt;
   }
   /// Bytes of the base image that are not here yet.
   void fetch_blobs(const FileSystem& files, const std::stop_token& stop) {
@@ -218,6 +222,7 @@ class BuildRun {
             .config = std::move(image),
             .layers = files.layers,
             .base_layers = files.layers.size() - files.made_at.size(),
+            .base = base_name(),
             .source_date_epoch = plan_.source_date_epoch,
             .warnings = plan_.warnings,
             .steps_cached = cached_,

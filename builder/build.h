@@ -74,6 +74,7 @@ struct BuildResult {
   ImageConfig config;
   std::vector<Layer> layers;                      ///< Bottom first.
   std::size_t base_layers = 0;                    ///< How many of them came with the base image.
+  std::optional<Reference> base;                  ///< Its name, as it was asked for.
   std::optional<std::int64_t> source_date_epoch;  ///< Seconds.
   std::vector<std::string> warnings;              ///< Also emitted as they came up.
   unsigned steps_cached = 0, steps_run = 0;

@@ -43,7 +43,7 @@ void write_file(const std::filesystem::path& dest, const std::function<void(Sink
 }
 
 std::string activity_label(const OutputSpec& output) {
-  if (output.type == OutputSpec::Type::image) return "naming the image";
+  if (output.type == OutputSpec::Type::image) return output.store ? "naming the image" : "preparing the image";
   return output.to_stdout() ? "exporting to stdout" : fmt::format("exporting to {}", output.dest.string());
 }
 
@@ -78,7 +78,9 @@ class Export {
     }
   }
   std::optional<Descriptor> manifest() const { return is_flat() ? std::nullopt : std::optional(image_.manifest); }
-  void to_store() const { publish(store_, image_.manifest, image_.names); }
+  void to_store() const {
+    if (output_.store) publish(store_, image_.manifest, image_.names);
+  }
   void to_folder() const {
     Dir folder = Dir::make_host(folder_path(), 0755);
     if (output_.type == OutputSpec::Type::local) {

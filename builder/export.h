@@ -23,11 +23,11 @@ struct ExportedImage {
   std::vector<Reference> names;  ///< May be empty.
 };
 
-/// Delivers the image as one `-o` says. `image` gives it its names in the store (or keeps it nameless). Files are
-/// written unseen next to `dest` and renamed when complete (V105); devices, pipes and stdout are streamed. `out` is
-/// where "-" goes. Returns the manifest that was delivered, which is another one where layers, media types or
-/// annotations were to be others; nullopt for forms without one (tar, local). Errors: system (with the path), input (a
-/// layer no tool may unpack).
+/// Delivers the image as one `-o` says. `image` gives it its names in the store (or keeps it nameless); pushing it is
+/// left to who knows registries: with the manifest that comes back. Files are written unseen next to `dest` and renamed
+/// when complete (V105); devices, pipes and stdout are streamed. `out` is where "-" goes. Returns the manifest that was
+/// delivered, which is another one where layers, media types or annotations were to be others; nullopt for forms
+/// without one (tar, local). Errors: system (with the path), input (a layer no tool may unpack).
 std::optional<Descriptor> export_image(Store& store, SnapshotStore& snapshots, const ExportedImage& image,
                                        const OutputSpec& output, const Fd& out,
                                        std::optional<std::int64_t> source_date_epoch, Progress& progress,

@@ -26,16 +26,24 @@ bool parse_bool(std::string_view key, std::string_view value) {
   throw_error(ErrorKind::usage, "--output: {} is true or false, not {}", key, go_quote(value));
 }
 
-OutputSpec::Type parse_type(std::string_view value) {
+void set_type(OutputSpec& spec, std::string_view value) {
   using Type = OutputSpec::Type;
-  constexpr std::array<std::pair<std::string_view, Type>, 5> kTypes{{{"image", Type::image},
+  constexpr std::array<std::pair<std::string_view, Type>, 6> kTypes{{{"image", Type::image},
+                                                                     {"registry", Type::image},
                                                                      {"oci", Type::oci},
                                                                      {"docker", Type::docker},
                                                                      {"tar", Type::tar},
                                                                      {"local", Type::local}}};
   std::vector<std::string> names;
   for (const auto& [name, type] : kTypes) {
-    if (value == name) return type;
+    if (value == name) {
+      spec.type = type;
+      if (value == "registry") {
+        spec.push = true;
+        spec.store = false;
+      }
+      return;
+    }
     names.emplace_back(name);
   }
   auto nearest = find_nearest(value, names);
@@ -52,7 +60,7 @@ Compression parse_compression(std::string_view value) {
 
 void set(OutputSpec& spec, std::string_view key, const std::string& value) {
   if (key == "type") {
-    spec.type = parse_type(value);
+    set_type(spec, value);
   } else if (key == "dest") {
     spec.dest = value;
   } else if (key == "tar") {
@@ -75,6 +83,12 @@ void set(OutputSpec& spec, std::string_view key, const std::string& value) {
     spec.platform_split = parse_bool(key, value);
   } else if (key == "rewrite-timestamp") {
     spec.rewrite_timestamp = parse_bool(key, value);
+  } else if (key == "push") {
+    spec.push = parse_bool(key, value);
+  } else if (key == "push-by-digest") {
+    spec.push_by_digest = parse_bool(key, value);
+  } else if (key == "store") {
+    spec.store = parse_bool(key, value);
   } else if (key.starts_with("annotation.")) {
     spec.annotations[std::string(key.substr(11))] = value;
   } else {
@@ -87,7 +101,10 @@ void set(OutputSpec& spec, std::string_view key, const std::string& value) {
                                          "force-compression",
                                          "oci-mediatypes",
                                          "platform-split",
-                                         "rewrite-timestamp"};
+                                         "rewrite-timestamp",
+                                         "push",
+                                         "push-by-digest",
+                                         "store"};
     auto nearest = find_nearest(key, known);
     throw_error(ErrorKind::usage, "--output: unknown option {}{}", go_quote(key),
                 nearest ? fmt::format(" (did you mean {}?)", *nearest) : "");
@@ -111,6 +128,12 @@ void complete(OutputSpec& spec) {
   if (spec.platform_split && spec.type != OutputSpec::Type::local && spec.type != OutputSpec::Type::tar) {
     throw_error(ErrorKind::usage, "--output: platform-split is for local and tar");
   }
+  bool pushes = spec.push || spec.push_by_digest || !spec.store;
+  if (pushes && spec.type != OutputSpec::Type::image) {
+    throw_error(ErrorKind::usage, "--output: push, push-by-digest and store are for image and registry");
+  }
+  if (!spec.push && !spec.store) throw_error(ErrorKind::usage, "--output: store=false, and nothing is pushed");
+  if (spec.push_by_digest && !spec.push) throw_error(ErrorKind::usage, "--output: push-by-digest without push=true");
   if (spec.compression == Compression::zstd && !spec.oci_media_types) {
     throw_error(ErrorKind::usage, "--output: compression=zstd needs OCI media types");
   }

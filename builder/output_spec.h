@@ -25,6 +25,10 @@ struct OutputSpec {
   bool platform_split = false;                     ///< local: into a folder of `dest` that is named after the platform.
   std::optional<bool> rewrite_timestamp;           ///< Unset and true are the same: SOURCE_DATE_EPOCH always clamps.
   std::map<std::string, std::string> annotations;  ///< Of the manifest.
+  /// image: into the registries of its names. "type=registry" is an image that is pushed and not stored.
+  bool push = false;
+  bool push_by_digest = false;  ///< Without its tag: for images that are joined to an index later.
+  bool store = true;            ///< image: named, or kept nameless, in the store.
 
   bool to_stdout() const { return dest == "-"; }
 };

@@ -1,5 +1,7 @@
 #include "cli/build_flags.h"
 
+#include <algorithm>
+
 #include "builder/csv.h"
 #include "cli/flags.h"
 #include "cli/host_flags.h"
@@ -70,7 +72,7 @@ void BuildFlags::describe(Flags& flags) {
   flags.text(iid_file, "iidfile", "FILE", "Write the image's id to a file").completes = Completes::file;
   flags.number(jobs, "jobs", "NUMBER", "Steps at once");
   flags.list(labels, "label", "KEY=VALUE", "A label of the image");
-  flags.boolean(load, "load", "For scripts: the result is always in the store").hidden = true;
+  flags.boolean(load, "load", "Keep the image in the store, whatever the outputs are");
   flags.size(memory, "m,memory", "Memory that a RUN step may use");
   flags.text(metadata_file, "metadata-file", "FILE", "Write digests and names as JSON").completes = Completes::file;
   flags.text(network, "network", "NETWORK", "Of RUN steps: default (private), host or none");
@@ -78,10 +80,11 @@ void BuildFlags::describe(Flags& flags) {
   flags.list(no_cache_filters, "no-cache-filter", "STAGE,...", "Run the steps of these stages anew");
   flags.choice(on_error, "on-error", {"stop", "shell"}, "What to do when a RUN fails");
   flags.list(outputs, "o,output", "OUTPUT",
-             "type=image, oci, docker, tar or local with dest=PATH; PATH; or - for a tar");
+             "type=image or registry; oci, docker, tar or local with dest=PATH; PATH; or - for a tar");
   flags.text(platform, "platform", "PLATFORM", "Such as linux/arm64; this host's otherwise");
   flags.text(provenance, "provenance", "VALUE", "For scripts: false is all there is").hidden = true;
   flags.boolean_or_word(pull, "pull", "Ask the registry for base images; --pull=never asks nobody");
+  flags.boolean(push, "push", "Send the image to the registries of its names, and keep it here");
   flags.boolean(quiet, "q,quiet", "Show no progress; print the image's id");
   flags.boolean(remove, "rm", "For scripts: nothing is left anyway").hidden = true;
   flags.text(sbom, "sbom", "VALUE", "For scripts: false is all there is").hidden = true;
@@ -147,6 +150,42 @@ std::pair<std::string, std::string> parse_annotation_flag(std::string_view text)
   if (equals == std::string_view::npos || key.empty())
     throw_error(ErrorKind::usage, "--annotation is KEY=VALUE, not {:?}", printable(text));
   return {std::string(key), std::string(text.substr(equals + 1))};
+}
+
+namespace {
+
+std::vector<Reference> parse_tags(const std::vector<std::string>& tags) {
+  std::vector<Reference> names;
+  for (const std::string& tag : tags) {
+    names.push_back(in_context([&] { return "invalid tag " + printable(tag); },
+                               [&] { return Reference::parse(tag).with_default_tag(); }));
+    if (names.back().digest())
+      throw_error(ErrorKind::usage, "invalid tag {}: a name to give cannot have a digest", tag);
+  }
+  return names;
+}
+
+}  // namespace
+
+std::vector<OutputSpec> make_outputs(const BuildFlags& flags) {
+  std::vector<OutputSpec> outputs;
+  for (const std::string& text : flags.outputs) outputs.push_back(parse_output(text));
+  auto is_image = [](const OutputSpec& output) { return output.type == OutputSpec::Type::image; };
+  bool has_image = std::ranges::any_of(outputs, is_image);
+  if (outputs.empty() || ((flags.push || flags.load) && !has_image)) outputs.emplace_back();
+  std::vector<Reference> tags = parse_tags(flags.tags);
+  for (OutputSpec& output : outputs) {
+    std::vector<Reference> names = tags;
+    for (Reference& name : output.names)
+      if (std::ranges::count(names, name) == 0) names.push_back(std::move(name));
+    output.names = std::move(names);
+    if (!is_image(output)) continue;
+    output.push |= flags.push;
+    output.store |= flags.push || flags.load;
+    if (output.push && output.names.empty())
+      throw Error(ErrorKind::usage, "a name is needed to push the image").set_hint("give one with -t");
+  }
+  return outputs;
 }
 
 BuildRequest make_build_request(const BuildFlags& flags, const std::vector<std::string>& environment) {

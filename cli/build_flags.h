@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "builder/build.h"
+#include "builder/output_spec.h"
 
 namespace imgb {
 
@@ -21,7 +22,7 @@ struct BuildFlags {
       add_hosts, ulimits, outputs, allow;
   std::string pull = "false", network, security, isolation, on_error, provenance = "false", sbom = "false";
   std::optional<std::uint64_t> memory, shm_size, jobs;
-  bool no_cache = false, quiet = false, explain = false, load = false, remove = false;
+  bool no_cache = false, quiet = false, explain = false, load = false, push = false, remove = false;
 };
 
 /// Where one --secret comes from.
@@ -42,6 +43,9 @@ SshFlag parse_ssh_flag(std::string_view text);  ///< "default", "id=socket", "id
 
 /// "k=v", "manifest:k=v" and "manifest[linux/amd64]:k=v" set k; what is for an index is Error(usage): there is none.
 std::pair<std::string, std::string> parse_annotation_flag(std::string_view text);
+
+/// Where the result goes: -o, --push, --load and -t together. Without any, into the store. Errors: usage, input.
+std::vector<OutputSpec> make_outputs(const BuildFlags& flags);
 
 /// What can be said without opening a file: everything of the request but Dockerfile, contexts, secrets and agents.
 /// `environment`: "K=V" each. Errors: usage, input.

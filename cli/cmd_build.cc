@@ -5,6 +5,7 @@
 #include "cli/attachment.h"
 #include "cli/build_flags.h"
 #include "cli/build_inputs.h"
+#include "cli/build_push.h"
 #include "cli/build_report.h"
 #include "cli/commands.h"
 #include "cli/files.h"
@@ -17,17 +18,6 @@
 
 namespace imgb {
 namespace {
-
-std::vector<Reference> parse_tags(const std::vector<std::string>& tags) {
-  std::vector<Reference> names;
-  for (const std::string& tag : tags) {
-    names.push_back(in_context([&] { return "invalid tag " + printable(tag); },
-                               [&] { return Reference::parse(tag).with_default_tag(); }));
-    if (names.back().digest())
-      throw_error(ErrorKind::usage, "invalid tag {}: a name to give cannot have a digest", tag);
-  }
-  return names;
-}
 
 // --on-error=shell: the failed step's world with a shell in it, on the user's terminal. Standard output is the
 // result's: what the shell writes goes to standard error.
@@ -53,9 +43,9 @@ class Build : public Verb {
     if (flags_.quiet) env.set_progress("quiet");
     if (flags_.on_error == "shell" && ::isatty(STDIN_FILENO) != 1)
       throw Error(ErrorKind::usage, "--on-error=shell: standard input is no terminal for a shell");
-    names_ = parse_tags(flags_.tags);
     BuildRequest request = make_build_request(flags_, environment_list());
-    std::vector<OutputSpec> outputs = parse_outputs(request);
+    std::vector<OutputSpec> outputs = make_outputs(flags_);
+    set_compression(request, outputs);
     if (flags_.iid_file) ::unlink(flags_.iid_file->c_str());
     std::stop_token stop = env.stop();
     ImageWiring wiring(env, parse_isolation(flags_.isolation));
@@ -68,17 +58,12 @@ class Build : public Verb {
   }
 
  private:
-  std::vector<OutputSpec> parse_outputs(BuildRequest& request) const {
-    std::vector<OutputSpec> outputs;
-    for (const std::string& text : flags_.outputs) outputs.push_back(parse_output(text));
-    if (outputs.empty()) outputs.emplace_back();
-    // New layers are made as the first output wants them, so that it has nothing to convert.
+  /// New layers are made as the first output wants them, so that it has nothing to convert.
+  static void set_compression(BuildRequest& request, const std::vector<OutputSpec>& outputs) {
     auto first = std::find_if(outputs.begin(), outputs.end(), [](const OutputSpec& o) { return o.compression; });
-    if (first != outputs.end()) {
-      request.layers.compression = *first->compression;
-      request.layers.level = first->level;
-    }
-    return outputs;
+    if (first == outputs.end()) return;
+    request.layers.compression = *first->compression;
+    request.layers.level = first->level;
   }
 
   BuildResult build_with_sandbox(CliEnv& env, ImageWiring& wiring, BuildRequest& request, std::stop_token stop) const {
@@ -115,31 +100,31 @@ class Build : public Verb {
     Fd out = duplicate_standard(STDOUT_FILENO);
     bool out_is_taken = false;
     Descriptor manifest = result.manifest;
+    std::vector<Digest> pushed;
+    BuildPush push(env, wiring.access(), result);
     for (const OutputSpec& output : outputs) {
       out_is_taken |= output.to_stdout();
       if (output.to_stdout() && ::isatty(STDOUT_FILENO) == 1)
         throw Error(ErrorKind::usage, "the result would go to the terminal").set_hint("redirect it, or give dest=FILE");
       if (output.rewrite_timestamp == false && result.source_date_epoch)
         env.progress().warn("rewrite-timestamp=false: files newer than SOURCE_DATE_EPOCH have its time all the same");
-      auto delivered = export_image(env.store(), wiring.snapshots(), {result.manifest, names_}, output, out,
+      auto delivered = export_image(env.store(), wiring.snapshots(), {result.manifest, {}}, output, out,
                                     result.source_date_epoch, env.progress(), stop);
       if (delivered) manifest = *delivered;
+      if (!output.push) continue;
+      push.send(output, manifest, stop);
+      if (std::ranges::count(pushed, manifest.digest) == 0) pushed.push_back(manifest.digest);
     }
     if (flags_.iid_file) write_user_file(*flags_.iid_file, result.config_digest.str());
     if (flags_.metadata_file)
-      write_user_file(*flags_.metadata_file, render_metadata(manifest, result, all_names(outputs[0])));
+      write_user_file(*flags_.metadata_file, render_metadata(manifest, result, outputs[0].names));
     env.close_screen();
-    if (!out_is_taken) env.print_line(result.config_digest.str());
-  }
-
-  std::vector<Reference> all_names(const OutputSpec& output) const {
-    std::vector<Reference> names = names_;
-    names.insert(names.end(), output.names.begin(), output.names.end());
-    return names;
+    if (out_is_taken) return;
+    if (pushed.empty()) env.print_line(result.config_digest.str());
+    for (const Digest& digest : pushed) env.print_line(digest.str());
   }
 
   BuildFlags flags_;
-  std::vector<Reference> names_;
 };
 
 }  // namespace

@@ -43,6 +43,20 @@ TEST(OutputSpec, WhatDockersScriptsSayIsUnderstood) {
   EXPECT_EQ(parse_output("type=oci,dest=d").rewrite_timestamp, std::nullopt);
 }
 
+TEST(OutputSpec, AnImageIsPushedStoredOrBoth) {
+  auto registry = parse_output("type=registry,name=r.example/a,compression=zstd");
+  EXPECT_EQ(registry.type, Type::image);
+  EXPECT_TRUE(registry.push);
+  EXPECT_FALSE(registry.store);
+  EXPECT_EQ(registry.compression, Compression::zstd);
+  auto both = parse_output("type=image,push=true,push-by-digest=true,name=r.example/a");
+  EXPECT_TRUE(both.push && both.store && both.push_by_digest);
+  EXPECT_FALSE(parse_output("type=image").push);
+  for (const char* bad : {"type=oci,dest=x,push=true", "type=image,store=false", "type=image,push-by-digest=true",
+                          "type=registry,push=false", "type=registry,push=maybe"})
+    EXPECT_THROW(parse_output(bad), Error) << bad;
+}
+
 TEST(OutputSpec, RefusesWhatItDoesNotKnow) {
   for (const char* bad : {"", "type=", "type=zip,dest=x", "type=oci,tar=false", "type=local", "type=local,dest=-",
                           "type=tar,dest=x,comprssion=gzip", "type=oci,dest=x,compression=xz",

@@ -24,6 +24,35 @@ TEST(SecretFlag, NamesItsSource) {
     EXPECT_THROW(parse_secret_flag(bad, {}), Error) << bad;
 }
 
+TEST(Outputs, PushSendsTheImageOfEveryNameAndKeepsIt) {
+  BuildFlags flags;
+  flags.push = true;
+  EXPECT_THROW(make_outputs(flags), Error) << "there is no name";
+  flags.tags = {"r.example/a", "r.example/b:2"};
+  auto outputs = make_outputs(flags);
+  ASSERT_EQ(outputs.size(), 1u);
+  EXPECT_TRUE(outputs[0].push && outputs[0].store);
+  ASSERT_EQ(outputs[0].names.size(), 2u);
+  EXPECT_EQ(outputs[0].names[0].canonical(), "r.example/a:latest");
+
+  flags.outputs = {"type=oci,dest=x.tar", "type=registry,name=r.example/c,compression=zstd"};
+  outputs = make_outputs(flags);
+  ASSERT_EQ(outputs.size(), 2u);
+  EXPECT_FALSE(outputs[0].push);
+  EXPECT_TRUE(outputs[1].push && outputs[1].store);
+  EXPECT_EQ(outputs[1].names.size(), 3u);
+}
+
+TEST(Outputs, ARegistryIsNotTheStoreUnlessItIsAskedFor) {
+  BuildFlags flags;
+  flags.outputs = {"type=registry,name=r.example/c"};
+  EXPECT_FALSE(make_outputs(flags)[0].store);
+  flags.load = true;
+  EXPECT_TRUE(make_outputs(flags)[0].store);
+  flags.outputs = {"type=registry"};
+  EXPECT_THROW(make_outputs(flags), Error);
+}
+
 TEST(SshFlag, IsAnIdAndPerhapsASocketOrKeys) {
   EXPECT_TRUE(parse_ssh_flag("default").paths.empty());
   EXPECT_EQ(parse_ssh_flag("k=/s").id, "k");
