@@ -7,9 +7,6 @@
 #include "core/base/text.h"
 
 namespace imgb {
-namespace {
-
-/// Names after --from or mounts' from of one instruction.
 std::vector<std::string_view> froms_of(const Instruction& instruction) {
   std::vector<std::string_view> froms;
   if (const Copy* copy = std::get_if<Copy>(&instruction.what)) froms.push_back(copy->from);
@@ -18,8 +15,6 @@ std::vector<std::string_view> froms_of(const Instruction& instruction) {
   }
   return froms;
 }
-
-}  // namespace
 
 StageNames::StageNames(const Dockerfile& file) : file_(file) {
   for (std::size_t i = 0; i < file.stages.size(); ++i) {

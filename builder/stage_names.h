@@ -37,6 +37,9 @@ class StageNames {
   std::unordered_map<std::string, std::vector<std::size_t>> by_name_;
 };
 
+/// Names after --from or mounts' from of one instruction; "" where there is none.
+std::vector<std::string_view> froms_of(const Instruction& instruction);
+
 /// Base name of a stage, expanded. Error(input) when blank.
 std::string base_name(const Dockerfile& file, std::size_t stage, const Environment& global);
 

@@ -11,6 +11,9 @@ pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules(TOMLPP REQUIRED IMPORTED_TARGET tomlplusplus)
+pkg_check_modules(YAML REQUIRED yaml-0.1)
+# As an archive: one verb in thirty reads YAML, and a shared library costs every start.
+find_library(IMGB_YAML_LIBRARY libyaml.a HINTS ${YAML_LIBRARY_DIRS} ${YAML_LIBDIR} REQUIRED)
 
 # libcurl brings twenty libraries that take longer to load than a cached build takes to run. The registry room reads its
 # header and opens the library at the first request, so this target has the include folder alone.

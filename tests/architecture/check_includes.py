@@ -30,6 +30,7 @@ WRAPPED = {
     r"zstd\.h": r"layerfs/codec_zstd\.cc",
     r"curl/.*": r"registry/curl_\w+\.(cc|h)",
     r"toml\+\+/.*": r"registry/registries_conf\.cc",
+    r"yaml\.h": r"cli/yaml\.cc",
     r"sqlite3\.h": r"core/store/cache_db\.cc",
     r"seccomp\.h": r"core/base/seccomp_filter\.cc",
     r"openssl/.*": r"core/base/openssl_\w+\.cc",
