@@ -2,23 +2,33 @@
 
 #include "cli/errors.h"
 #include "cli/terminal.h"
+#include "core/base/task.h"
+#include "core/base/text.h"
 
 namespace imgb {
 
 int for_each_name(CliEnv& env, const std::vector<std::string>& names,
-                  const std::function<void(const std::string&)>& body) {
-  std::string failures;
-  for (const std::string& name : names) {
+                  const std::function<void(const std::string&)>& body, unsigned at_once) {
+  std::vector<std::string> failures(names.size());
+  auto attempt = [&](std::size_t i) {
     try {
-      body(name);
+      body(names[i]);
     } catch (const Error& e) {
       if (names.size() == 1 || e.kind() == ErrorKind::cancelled) throw;
-      failures += render_failure(e, {.debug = env.globals().debug}).text;
+      failures[i] = render_failure(e, {.debug = env.globals().debug}).text;
     }
+  };
+  if (at_once == 1) {
+    for (std::size_t i = 0; i < names.size(); ++i) attempt(i);
+  } else {
+    TaskGroup tasks(at_once, env.stop());
+    for (std::size_t i = 0; i < names.size(); ++i) tasks.add([&, i] { attempt(i); });
+    tasks.join();
   }
-  if (failures.empty()) return 0;
+  std::string all = join(failures, "");
+  if (all.empty()) return 0;
   env.close_screen();
-  write_error_text(failures);
+  write_error_text(all);
   return 1;
 }
 

@@ -64,7 +64,7 @@ std::string interpolate(std::string_view text, const ListOptions& options) {
     std::size_t end = begin;
     while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_')) ++end;
     std::string name(text.substr(begin, end - begin));
-    if (const std::string* value = options.variable ? options.variable(name) : nullptr) known.set(name, *value);
+    if (auto value = options.variable ? options.variable(name) : std::nullopt) known.set(name, *value);
   }
   return expand_word(Word{word}, known);
 }

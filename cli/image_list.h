@@ -1,6 +1,7 @@
 #pragma once
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,8 +17,8 @@ struct ListedImage {
 /// What reading a list may need from outside.
 struct ListOptions {
   std::map<std::string, std::string> build_args;  ///< For Dockerfiles.
-  /// Variables of compose files; nullptr when unset.
-  std::function<const std::string*(const std::string& name)> variable;
+  /// Variables of compose files; nullopt when unset.
+  std::function<std::optional<std::string>(const std::string& name)> variable;
 };
 
 /// Every image that a file names, in its order, each name once. What kind of file it is, its content says: a Dockerfile

@@ -63,7 +63,7 @@ TEST(ImageList, ComposeServicesThatAreBuiltNameNothing) {
   ListOptions options;
   options.variable = [&](const std::string& name) {
     auto at = variables.find(name);
-    return at == variables.end() ? nullptr : &at->second;
+    return at == variables.end() ? std::nullopt : std::optional(at->second);
   };
   Listed listed = read("compose.yaml",
                        "x-common: &common\n  image: redis:7\nservices:\n  cache:\n    <<: *common\n"
