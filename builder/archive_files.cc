@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <mutex>
 #include <vector>
 
 #include "builder/archive_input.h"
@@ -46,57 +47,96 @@ void skip(Source& source, std::uint64_t bytes) {
   throw_error(ErrorKind::input, "the archive has no file {:?}", printable(path));
 }
 
-/// A file without a name, written once: gone with this object, or with the process.
-class Spool {
+/// Part of a file, wherever others read in it.
+class FilePart : public Source {
  public:
-  explicit Spool(Store& store) : fd_(store.folder("ingest").open_spool(O_RDWR, 0600)) {}
-
-  Digest fill(Source& from) {
-    FdSink file(fd_.duplicate(), "the archive");
-    HashingSink hash;
-    TeeSink both(file, hash);
-    copy(from, both);
-    size_bytes_ = hash.size_bytes();
-    return hash.finish();
-  }
-  std::uint64_t size_bytes() const { return size_bytes_; }
-  /// From that offset on. One at a time: they share where they are.
-  FdSource read(std::uint64_t offset = 0) const {
-    if (::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_SET) < 0) throw_errno("the archive");
-    return FdSource(fd_.duplicate(), "the archive");
+  FilePart(Fd file, std::uint64_t offset, std::uint64_t size_bytes)
+      : file_(std::move(file)), at_(offset), end_(offset + size_bytes) {}
+  std::size_t read(std::span<std::byte> into) override {
+    if (at_ == end_) return 0;
+    std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), end_ - at_));
+    ssize_t got = ::pread(file_.get(), into.data(), most, static_cast<off_t>(at_));
+    if (got < 0) throw_errno("the archive");
+    if (got == 0) throw_error(ErrorKind::corrupt, "the archive is cut short");
+    at_ += static_cast<std::uint64_t>(got);
+    return static_cast<std::size_t>(got);
   }
 
  private:
+  Fd file_;
+  std::uint64_t at_, end_;
+};
+
+/// A file that can be read from anywhere: the archive itself, or what it holds in one without a name, gone with this
+/// object or with the process.
+class Spool {
+ public:
+  static Spool of_file(Fd file, Digest& digest) {
+    Spool spool(std::move(file));
+    spool.size_bytes_ = stat_of(spool.fd_, "the archive").size_bytes;
+    HashingSink hash;
+    copy(*spool.read(), hash);
+    digest = hash.finish();
+    return spool;
+  }
+  static Spool filled(Store& store, Source& from, Digest& digest) {
+    Spool spool(store.folder("ingest").open_spool(O_RDWR, 0600));
+    FdSink file(spool.fd_.duplicate(), "the archive");
+    HashingSink hash;
+    TeeSink both(file, hash);
+    copy(from, both);
+    spool.size_bytes_ = hash.size_bytes();
+    digest = hash.finish();
+    return spool;
+  }
+
+  std::uint64_t size_bytes() const { return size_bytes_; }
+  std::unique_ptr<Source> read() const { return read(0, size_bytes_); }
+  std::unique_ptr<Source> read(std::uint64_t offset, std::uint64_t size_bytes) const {
+    return std::make_unique<FilePart>(fd_.duplicate(), offset, size_bytes);
+  }
+
+ private:
+  explicit Spool(Fd fd) : fd_(std::move(fd)) {}
   Fd fd_;
   std::uint64_t size_bytes_ = 0;
 };
 
+Spool spool_of(Store& store, const Fd& archive, std::string_view what, Digest& digest) {
+  bool at_start = ::lseek(archive.get(), 0, SEEK_CUR) == 0;
+  if (at_start && stat_of(archive, what).type == FileType::regular) return Spool::of_file(archive.duplicate(), digest);
+  FdSource bytes(archive.duplicate(), std::string(what));
+  return Spool::filled(store, bytes, digest);
+}
+
 class TarFiles : public ArchiveFiles {
  public:
   TarFiles(Store& store, const Fd& archive, std::string_view what, std::stop_token stop)
-      : spool_(store), stop_(std::move(stop)) {
-    FdSource bytes(archive.duplicate(), std::string(what));
-    Digest digest = spool_.fill(bytes);
-    FdSource start = spool_.read();
-    auto kind = find_archive_kind(start, {});
+      : store_(store), spool_(spool_of(store, archive, what, digest_)), stop_(std::move(stop)) {
+    auto kind = find_archive_kind(*spool_.read(), {});
     if (!kind) throw_error(ErrorKind::input, "{} is no tar archive", printable(what));
-    if (!kind->layer_form) {
-      Spool tar(store);
-      FdSource compressed = spool_.read();
-      digest = tar.fill(*decode_confined(compressed));
-      spool_ = std::move(tar);
-    }
     plain_ = kind->compression == Compression::none;
-    Descriptor blob{std::string(oci_layer_type(kind->compression)), digest, spool_.size_bytes()};
-    auto stream = [this](const Descriptor&, Sink& into) {
-      FdSource all = spool_.read();
-      copy(all, into);
-    };
+    if (!kind->layer_form) make_plain();
+    Descriptor blob{std::string(oci_layer_type(plain_ ? Compression::none : kind->compression)), digest_,
+                    spool_.size_bytes()};
+    auto stream = [this](const Descriptor&, Sink& into) { copy(*spool_.read(), into); };
     tree_ =
         TreeView().with(std::make_shared<const Toc>(run_ingest(blob, std::nullopt, stream, {}, nullptr, stop_).toc));
   }
 
-  bool has(std::string_view path) override { return find(path).has_value(); }
+  std::optional<std::uint64_t> find_size(std::string_view path) override {
+    auto node = find(path);
+    return node ? std::optional(node->meta.size_bytes) : std::nullopt;
+  }
+
+  std::unique_ptr<Source> open(std::string_view path) override {
+    auto node = find(path);
+    if (!node) throw_missing(path);
+    std::call_once(plain_once_, [this] {
+      if (!plain_) make_plain();
+    });
+    return spool_.read(node->data_offset, node->meta.size_bytes);
+  }
 
   std::optional<std::string> find_text(std::string_view path, std::uint64_t max_bytes) override {
     auto node = find(path);
@@ -130,30 +170,39 @@ class TarFiles : public ArchiveFiles {
 
   // Two names of one file (a hard link or a symlink to a layer) read the same bytes twice: the stream begins anew.
   void read_in_order(const std::vector<std::pair<TreeView::Node, std::string>>& wanted, const Take& take) const {
-    std::optional<FdSource> file;
-    std::unique_ptr<Source> stream;
+    std::unique_ptr<Source> file, stream;
     std::uint64_t at = 0;
     for (const auto& [node, path] : wanted) {
       throw_if_stopped(stop_);
       if (plain_) {
-        file.emplace(spool_.read(node.data_offset));
+        file = spool_.read(node.data_offset, node.meta.size_bytes);
       } else {
         if (!stream || node.data_offset < at) {
           stream.reset();  // it reads from the file until it is gone
-          file.emplace(spool_.read());
+          file = spool_.read();
           stream = decode_confined(*file);
           at = 0;
         }
         skip(*stream, node.data_offset - at);
       }
-      PartSource part(plain_ ? static_cast<Source&>(*file) : *stream, node.meta.size_bytes);
+      PartSource part(plain_ ? *file : *stream, node.meta.size_bytes);
       take(path, part, node.meta.size_bytes);
       at = node.data_offset + node.meta.size_bytes;
       skip(part, part.left());
     }
   }
 
+  /// The tar itself in place of what it is compressed to: the same offsets in it, from anywhere.
+  void make_plain() {
+    auto compressed = spool_.read();
+    spool_ = Spool::filled(store_, *decode_confined(*compressed), digest_);
+    plain_ = true;
+  }
+
+  Store& store_;
+  Digest digest_ = Digest::of("");
   Spool spool_;
+  std::once_flag plain_once_;
   bool plain_ = true;
   TreeView tree_;
   std::stop_token stop_;
@@ -163,25 +212,35 @@ class FolderFiles : public ArchiveFiles {
  public:
   explicit FolderFiles(const Dir& folder) : folder_(folder.duplicate()) {}
 
-  bool has(std::string_view path) override {
+  std::optional<std::uint64_t> find_size(std::string_view path) override {
     auto stat = folder_.find_stat(RootedPath::clean(path).relative(), Links::in_root);
-    return stat && stat->type == FileType::regular;
+    return stat && stat->type == FileType::regular ? std::optional(stat->size_bytes) : std::nullopt;
+  }
+  std::unique_ptr<Source> open(std::string_view path) override {
+    std::uint64_t size_bytes = 0;
+    return std::make_unique<FdSource>(open_regular(std::string(path), size_bytes), std::string(path));
   }
   std::optional<std::string> find_text(std::string_view path, std::uint64_t max_bytes) override {
     return folder_.find_content(RootedPath::clean(path).relative(), max_bytes, Links::in_root);
   }
   void read_all(const std::set<std::string>& paths, const Take& take) override {
     for (const std::string& path : paths) {
-      if (!has(path)) throw_missing(path);
-      FdSource file(folder_.open_file(RootedPath::clean(path).relative(), O_RDONLY | O_NONBLOCK, 0, Links::in_root),
-                    path);
-      FileStat stat = stat_of(file.fd(), path);
-      if (stat.type != FileType::regular) throw_missing(path);
-      take(path, file, stat.size_bytes);
+      std::uint64_t size_bytes = 0;
+      FdSource file(open_regular(path, size_bytes), path);
+      take(path, file, size_bytes);
     }
   }
 
  private:
+  Fd open_regular(const std::string& path, std::uint64_t& size_bytes) {
+    if (!has(path)) throw_missing(path);
+    Fd file = folder_.open_file(RootedPath::clean(path).relative(), O_RDONLY | O_NONBLOCK, 0, Links::in_root);
+    FileStat stat = stat_of(file, path);
+    if (stat.type != FileType::regular) throw_missing(path);
+    size_bytes = stat.size_bytes;
+    return file;
+  }
+
   Dir folder_;
 };
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "builder/docker_archive.h"
 #include "builder/export.h"
 #include "builder/tar_sink.h"
 #include "core/base/error.h"
@@ -13,11 +14,11 @@
 #include "core/oci/image_config.h"
 #include "core/oci/json.h"
 #include "core/oci/manifest.h"
+#include "core/store/layout.h"
 
 namespace imgb {
 namespace {
 
-constexpr std::string_view kOciLayout = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
 constexpr std::string_view kContainerdName = "io.containerd.image.name";
 
@@ -54,10 +55,6 @@ class Reachable {
   std::map<std::string, std::pair<Digest, std::uint64_t>> blobs_;
 };
 
-std::string blob_path(const Digest& digest) {
-  return fmt::format("blobs/{}/{}", digest.algorithm() == DigestAlgorithm::sha256 ? "sha256" : "sha512", digest.hex());
-}
-
 /// One entry per name; an image without names has one without annotations.
 std::vector<Descriptor> index_entries(std::span<const ExportedImage> images) {
   std::vector<Descriptor> entries;
@@ -80,19 +77,13 @@ std::string render_index(std::vector<Descriptor> entries) {
       Index{.media_type = std::string(media_type::kOciIndex), .artifact_type = {}, .manifests = std::move(entries)});
 }
 
-/// What `docker load` reads: paths of config and layers inside the archive.
+/// What `docker load` reads.
 std::string docker_manifest(Store& store, std::span<const ExportedImage> images) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const ExportedImage& image : images) {
     Manifest manifest =
         parse_image_manifest(read_blob(store.blobs(), image.manifest, kMaxManifestBytes), image.manifest.media_type);
-    nlohmann::ordered_json entry;
-    entry["Config"] = blob_path(manifest.config.digest);
-    entry["RepoTags"] = nlohmann::ordered_json::array();
-    for (const Reference& name : image.names) entry["RepoTags"].push_back(name.familiar());
-    entry["Layers"] = nlohmann::ordered_json::array();
-    for (const Descriptor& layer : manifest.layers) entry["Layers"].push_back(blob_path(layer.digest));
-    list.push_back(std::move(entry));
+    list.push_back(docker_archive_entry(manifest, image.names));
   }
   return list.dump();
 }
@@ -105,7 +96,7 @@ void write_archive(Store& store, std::span<const ExportedImage> images, const st
   std::set<std::string> folders;
   for (const auto& [text, blob] : reachable.blobs()) {
     throw_if_stopped(stop);
-    std::string path = blob_path(blob.first);
+    std::string path = layout::blob(blob.first);
     std::string folder = path.substr(0, path.rfind('/'));
     if (folders.insert(folder).second) tar.add_folder(folder);
     auto bytes = store.blobs().open(blob.first);
@@ -113,7 +104,7 @@ void write_archive(Store& store, std::span<const ExportedImage> images, const st
   }
   tar.add_file("index.json", render_index(index_entries(images)));
   if (!docker.empty()) tar.add_file("manifest.json", docker);
-  tar.add_file("oci-layout", kOciLayout);
+  tar.add_file("oci-layout", layout::kMarkerContent);
   tar.finish();
 }
 
@@ -149,7 +140,7 @@ void write_oci_folder(Store& store, std::span<const ExportedImage> images, const
   Reachable reachable(store, images);
   for (const auto& [text, blob] : reachable.blobs()) {
     throw_if_stopped(stop);
-    std::string path = blob_path(blob.first);
+    std::string path = layout::blob(blob.first);
     Dir folder = into.make_dirs(path.substr(0, path.rfind('/')), 0755);
     std::string name = blob.first.hex();
     auto there = folder.find_stat(name);
@@ -165,7 +156,7 @@ void write_oci_folder(Store& store, std::span<const ExportedImage> images, const
   auto entries = index_entries(images);
   auto all = kept_entries(into, entries);
   all.insert(all.end(), entries.begin(), entries.end());
-  into.replace_file("oci-layout", kOciLayout, 0644);
+  into.replace_file("oci-layout", layout::kMarkerContent, 0644);
   into.replace_file("index.json", render_index(std::move(all)), 0644);
 }
 

@@ -1,21 +1,17 @@
-#include <algorithm>
 #include <map>
 
 #include "cli/commands.h"
-#include "cli/wiring.h"
+#include "cli/copy_place.h"
+#include "cli/transfer_flags.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "core/store/blob_places.h"
+#include "core/store/copy_image.h"
 #include "core/store/gc.h"
-#include "registry/push.h"
+#include "registry/registry_places.h"
 
 namespace imgb {
 namespace {
-
-/// Every blob of it is here.
-bool is_whole(const BlobStore& blobs, const Descriptor& image) {
-  auto needed = reachable({&image, 1}, manifests_of(blobs));
-  return std::ranges::all_of(needed, [&](const Digest& digest) { return blobs.peek_size(digest).has_value(); });
-}
 
 /// By blob: a repository of the name's registry, another one than the name's, that an image here has its name from.
 std::map<Digest, std::string> mount_sources(Store& store, const Reference& name) {
@@ -36,7 +32,8 @@ std::map<Digest, std::string> mount_sources(Store& store, const Reference& name)
 class Push : public Verb {
  public:
   void describe(Flags& flags) override {
-    flags.text(platform_, "platform", "PLATFORM", "Of an image for several platforms this one alone");
+    flags.list(platforms_, "platform", "PLATFORM", "Of an image for several platforms only these; may be repeated");
+    retry_.describe(flags);
     flags.boolean(quiet_, "q,quiet", "Show no progress");
     flags.argument(image_, "IMAGE").completes = Completes::image;
     flags.argument(destination_, "DESTINATION");
@@ -46,44 +43,30 @@ class Push : public Verb {
     if (quiet_) env.set_progress("quiet");
     std::stop_token stop = env.stop();
     Reference name = Reference::parse(destination_.value_or(image_)).with_default_tag();
-    Descriptor image = choose(env);
-    ImageWiring wiring(env);
+    std::vector<Platform> platforms = parse_platforms(platforms_);
+    Descriptor image = choose_stored_image(env, image_, platforms);
+    RegistryAccess access(
+        environment_of_process(), env.user(), [&env](std::string text) { env.progress().warn(std::move(text)); },
+        retry_.limits());
     auto sources = mount_sources(env.store(), name);
-    while_showing(env, "pushing " + name.familiar(), [&](Activity& activity) {
-      auto mount_from = [&](const Digest& blob) {
-        auto source = sources.find(blob);
-        return source == sources.end() ? std::string() : source->second;
-      };
-      PushResult result =
-          push_image(wiring.access().client, image, name, env.store().blobs(), mount_from, &activity, stop);
-      activity.note(describe(result));
-      return 0;
+    StoreReader from(env.store().blobs(), image_, image);
+    RegistryWriter to(access.client, name, [&](const Digest& blob) {
+      auto source = sources.find(blob);
+      return source == sources.end() ? std::string() : source->second;
+    });
+    CopyResult result = while_showing(env, "pushing " + name.familiar(), [&](Activity& activity) {
+      CopyResult pushed = copy_image(from, to, {.platforms = platforms}, &activity, stop);
+      activity.note(describe_transfer(pushed, "sent"));
+      return pushed;
     });
     env.close_screen();
-    env.print_line(fmt::format("{}@{}", name.name(), image.digest.str()));
+    env.print_line(fmt::format("{}@{}", name.name(), result.image.digest.str()));
     return 0;
   }
 
  private:
-  static std::string describe(const PushResult& result) {
-    if (result.present + result.mounted + result.sent == 0) return "it was there already";
-    return fmt::format("{} blobs sent ({}), {} mounted, {} there already", result.sent, render_size(result.sent_bytes),
-                       result.mounted, result.present);
-  }
-
-  /// What the name means as a whole, as far as all of it is here: most often it was pulled for this host alone.
-  Descriptor choose(CliEnv& env) const {
-    Store& store = env.store();
-    LocalImage here = get_local_image(store, image_, platform_or_host(platform_));
-    auto whole = platform_ ? std::nullopt : find_named_image(store, image_);
-    if (!whole || whole->digest == here.descriptor.digest) return here.descriptor;
-    if (is_whole(store.blobs(), *whole)) return *whole;
-    env.tell(fmt::format("{} is for several platforms, but only {} is here: pushing that alone", image_,
-                         here.config.platform.str()));
-    return here.descriptor;
-  }
-
-  std::optional<std::string> platform_;
+  std::vector<std::string> platforms_;
+  RetryFlags retry_;
   bool quiet_ = false;
   std::string image_;
   std::optional<std::string> destination_;

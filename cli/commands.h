@@ -5,6 +5,7 @@ namespace imgb {
 
 // One per file cli/cmd_<name>.cc; commands.cc lists them.
 Command build_command();
+Command copy_command();
 Command debug_command();
 Command doctor_command();
 Command du_command();

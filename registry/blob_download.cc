@@ -56,8 +56,8 @@ class BlobDownload::Body : public Sink {
   std::uint64_t skip_ = 0;
 };
 
-BlobDownload::BlobDownload(const Descriptor& blob, BlobStore& store, BlobTap* tap, Activity* activity)
-    : blob_(blob), store_(store), tap_(tap), activity_(activity), writer_(store.create_expected(blob)) {
+BlobDownload::BlobDownload(const Descriptor& blob, BlobLanding& into, BlobTap* tap, Activity* activity)
+    : blob_(blob), into_(into), tap_(tap), activity_(activity), writer_(into.create_expected(blob)) {
   // What an earlier broken download left is in the writer alone: such a tap is fed from the store at the end.
   tap_is_live_ = tap_ && writer_ && writer_->size_bytes() == 0;
 }
@@ -121,7 +121,7 @@ void BlobDownload::commit() {
     if (error.kind() != ErrorKind::corrupt) throw;
     writer_.reset();
     tap_failure_ = nullptr;
-    writer_ = store_.create_expected(blob_);
+    writer_ = into_.create_expected(blob_);
     if (tap_touched_) tap_->restart();
     tap_touched_ = false;
     tap_is_live_ = tap_ && writer_ && writer_->size_bytes() == 0;
@@ -129,12 +129,9 @@ void BlobDownload::commit() {
   }
 }
 
-void BlobDownload::finish() {
+void BlobDownload::finish(const std::function<std::unique_ptr<Source>()>& open) {
   if (tap_failure_) std::rethrow_exception(tap_failure_);
-  if (tap_ && !tap_is_live_) {
-    auto source = store_.open(blob_.digest);
-    copy(*source, *tap_);
-  }
+  if (tap_ && !tap_is_live_) copy(*open(), *tap_);
   if (activity_) activity_->bytes(blob_.digest.short_hex(), blob_.size_bytes, blob_.size_bytes);
 }
 

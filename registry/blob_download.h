@@ -1,27 +1,28 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <stop_token>
 
 #include "core/base/progress.h"
+#include "core/base/report_pace.h"
 #include "core/store/blob_store.h"
 #include "registry/client.h"
-#include "registry/report_pace.h"
 
 namespace imgb {
 
-/// One blob on its way into the store, over as many requests as it takes. Not shared between threads.
+/// One blob on its way to where it lands, over as many requests as it takes. Not shared between threads.
 class BlobDownload {
  public:
   /// Waits while another process downloads it.
-  BlobDownload(const Descriptor& blob, BlobStore& store, BlobTap* tap, Activity* activity);
+  BlobDownload(const Descriptor& blob, BlobLanding& into, BlobTap* tap, Activity* activity);
 
   bool complete() const { return !writer_; }
-  /// One request for what is missing, then the check. Returns when the blob is in the store. Throws as Session::send, a
+  /// One request for what is missing, then the check. Returns when the blob has landed. Throws as Session::send, a
   /// cut TransportError when bytes are missing, Error(corrupt) for wrong ones: then the next call starts anew.
   /// True progress sets `attempt` back to 1.
   void attempt(Session& session, const Endpoint& endpoint, int& attempt, const std::stop_token& stop);
-  /// Gives the tap what it has not had; throws what the tap threw before. Call once, when complete.
-  void finish();
+  /// Gives the tap what it has not had, from `open`; throws what the tap threw before. Call once, when complete.
+  void finish(const std::function<std::unique_ptr<Source>()>& open = {});
 
  private:
   class Body;
@@ -32,7 +33,7 @@ class BlobDownload {
   void report();
 
   const Descriptor& blob_;
-  BlobStore& store_;
+  BlobLanding& into_;
   BlobTap* tap_;
   Activity* activity_;
   std::unique_ptr<BlobWriter> writer_;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "core/base/report_pace.h"
 #include "core/base/text.h"
 #include "registry/registry_error.h"
-#include "registry/report_pace.h"
 #include "registry/requests.h"
 
 namespace imgb {
@@ -16,37 +16,26 @@ constexpr std::uint64_t kWholeBytes = 16ull << 20;
 constexpr std::uint64_t kFirstPartBytes = 64ull << 20, kLeastPartBytes = 1ull << 20;
 constexpr int kMaxFreshStarts = 4;
 
-/// The blob's bytes from `from` on. Read from the start all the same: so the store checks them.
+/// The blob's bytes from `from` on.
 class RestOfBlob : public Source {
  public:
   using Report = std::function<void(std::uint64_t done)>;
-  RestOfBlob(std::unique_ptr<Source> blob, std::uint64_t from, std::uint64_t size_bytes, Report report)
-      : blob_(std::move(blob)), size_bytes_(size_bytes), report_(std::move(report)) {
-    auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
-    while (at_ < from) {
-      std::size_t got = take({buffer.get(), std::min<std::uint64_t>(kStreamBufferBytes, from - at_)});
-      if (got == 0) return;
-    }
-  }
+  RestOfBlob(std::unique_ptr<Source> rest, std::uint64_t from, std::uint64_t size_bytes, Report report)
+      : rest_(std::move(rest)), at_(from), size_bytes_(size_bytes), report_(std::move(report)) {}
   std::size_t read(std::span<std::byte> into) override {
-    std::size_t got = take(into);
+    std::size_t got = rest_->read(into);
+    at_ += got;
     std::byte more{};
-    // The last bytes are not sent before the store has said that all of them were right.
-    if (got > 0 && at_ == size_bytes_ && blob_->read({&more, 1}) > 0)
-      throw_error(ErrorKind::corrupt, "the store has more than {} bytes of it", size_bytes_);
+    // The last bytes are not sent before their source has said that all of them were right.
+    if (got > 0 && at_ == size_bytes_ && rest_->read({&more, 1}) > 0)
+      throw_error(ErrorKind::corrupt, "there are more than {} bytes of it", size_bytes_);
     if (pace_.is_due()) report_(at_);
     return got;
   }
 
  private:
-  std::size_t take(std::span<std::byte> into) {
-    std::size_t got = blob_->read(into);
-    at_ += got;
-    return got;
-  }
-
-  std::unique_ptr<Source> blob_;
-  std::uint64_t at_ = 0, size_bytes_;
+  std::unique_ptr<Source> rest_;
+  std::uint64_t at_, size_bytes_;
   Report report_;
   ReportPace pace_;
 };
@@ -166,7 +155,7 @@ Session::Call BlobUpload::sending(std::string method, std::uint64_t size_bytes) 
     call.body = "";
   } else {
     auto open = [this] {
-      return std::make_unique<RestOfBlob>(store_.open(blob_.digest), there_, blob_.size_bytes,
+      return std::make_unique<RestOfBlob>(open_(there_), there_, blob_.size_bytes,
                                           [this](std::uint64_t done) { report(done); });
     };
     call.upload = Upload{open, size_bytes};

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "core/base/progress.h"
-#include "core/store/blob_store.h"
 #include "registry/client.h"
 
 namespace imgb {
@@ -14,11 +13,11 @@ namespace imgb {
 class BlobUpload {
  public:
   /// Borrows all it is given. `mount_from`: a repository of the same registry that may have the blob; may be empty.
-  BlobUpload(const Descriptor& blob, const BlobStore& store, std::string mount_from, Activity* activity)
-      : blob_(blob), store_(store), mount_from_(std::move(mount_from)), activity_(activity) {}
+  BlobUpload(const Descriptor& blob, const OpenBlob& open, std::string mount_from, Activity* activity)
+      : blob_(blob), open_(open), mount_from_(std::move(mount_from)), activity_(activity) {}
 
   /// One attempt, which goes on where the one before broke when the registry knows where that was. True progress sets
-  /// `attempt` back to 1. Throws as Session::send; Error(corrupt) when the store's own bytes are not the blob.
+  /// `attempt` back to 1. Throws as Session::send; Error(corrupt) when what is to be sent is not the blob.
   BlobSent attempt(Session& session, const Endpoint& endpoint, int& attempt, const std::stop_token& stop);
 
  private:
@@ -31,7 +30,7 @@ class BlobUpload {
   void report(std::uint64_t done) const;
 
   const Descriptor& blob_;
-  const BlobStore& store_;
+  const OpenBlob& open_;
   std::string mount_from_;
   Activity* activity_;
   std::optional<Session::Referral> place_;  ///< Of the upload that was begun.

@@ -4,23 +4,12 @@
 #include "registry/blob_download.h"
 #include "registry/registry_error.h"
 #include "registry/requests.h"
+#include "registry/sink_landing.h"
 
 namespace imgb {
 namespace {
 
 constexpr int kMirrorAttempts = 2;  // there is another place to ask
-
-class ManifestBody : public Sink {
- public:
-  void write(std::span<const std::byte> bytes) override {
-    if (text.size() + bytes.size() > kMaxManifestBytes) too_long();
-    text.append(as_text(bytes));
-  }
-  [[noreturn]] static void too_long() {
-    throw_error(ErrorKind::corrupt, "the manifest is longer than {} MiB", kMaxManifestBytes >> 20);
-  }
-  std::string text;
-};
 
 /// The declared type, when it says anything: some servers send every file as text/plain or octet-stream.
 std::string declared_type(const ResponseHead& head) {
@@ -41,7 +30,7 @@ void refuse_web_page(std::string_view bytes, const ResponseHead& head) {
       .set_hint("is this a registry? A proxy or the login page of a network may answer in its place");
 }
 
-FetchedManifest check_manifest(std::string bytes, const ResponseHead& head, const std::optional<Digest>& pinned) {
+FetchedManifest check_answer(std::string bytes, const ResponseHead& head, const std::optional<Digest>& pinned) {
   refuse_web_page(bytes, head);
   Digest digest = Digest::of(bytes);
   if (pinned && pinned->algorithm() != DigestAlgorithm::sha256) {
@@ -55,6 +44,10 @@ FetchedManifest check_manifest(std::string bytes, const ResponseHead& head, cons
   auto content = parse_manifest(bytes, declared_type(head));
   Descriptor descriptor{type_of(content), digest, bytes.size(), {}, {}, {}};
   return {std::move(descriptor), std::move(bytes), std::move(content)};
+}
+
+std::string blob_of(const Descriptor& blob, const Reference& repository) {
+  return fmt::format("blob {} of {}", blob.digest.str(), repository.familiar());
 }
 
 /// Whether something else may be asked after this failure: not when it is ours or the user's.
@@ -109,15 +102,11 @@ FetchedManifest RegistryClient::get_manifest(const Reference& name, std::stop_to
   Session::Call call{"GET", manifest_path(name), {{"Accept", accepted_manifest_types()}}};
   std::optional<FetchedManifest> found;
   auto attempt = [&](const Endpoint& endpoint) {
-    ManifestBody body;
-    auto look = [&](const ResponseHead& head) -> Sink* {
-      auto length = find_unsigned(head.headers.find("Content-Length").value_or(""));
-      if (length && *length > kMaxManifestBytes) ManifestBody::too_long();
-      return &body;
-    };
+    DocumentBody body;
+    auto look = [&](const ResponseHead& head) -> Sink* { return body.expect(head); };
     ResponseHead head = session_.send(endpoint, call, look, stop);
     found = in_context([&] { return fmt::format("manifest from {}", endpoint.name()); },
-                       [&] { return check_manifest(std::move(body.text), head, name.digest()); });
+                       [&] { return check_answer(body.take(), head, name.digest()); });
   };
   try_endpoints(name, name.familiar(), stop, [&](const Endpoint& endpoint) {
     Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
@@ -142,22 +131,39 @@ std::optional<Descriptor> RegistryClient::find_manifest(const Reference& name, s
   return found;
 }
 
+void RegistryClient::download(const Reference& repository, BlobDownload& blob, const std::string& what,
+                              Activity* activity, const std::stop_token& stop) {
+  if (blob.complete()) return;
+  try_endpoints(repository, what, stop, [&](const Endpoint& endpoint) {
+    in_context([&] { return "from " + endpoint.name(); },
+               [&] {
+                 Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
+                 retrier.run([&](int& attempt) { blob.attempt(session_, endpoint, attempt, stop); }, stop, activity);
+               });
+  });
+}
+
 void RegistryClient::fetch_blob(const Reference& repository, const Descriptor& blob, BlobStore& store, BlobTap* tap,
                                 Activity* activity, std::stop_token stop) {
   throw_if_stopped(stop);
-  BlobDownload download(blob, store, tap, activity);
-  if (!download.complete()) {
-    std::string what = fmt::format("blob {} of {}", blob.digest.str(), repository.familiar());
-    try_endpoints(repository, what, stop, [&](const Endpoint& endpoint) {
-      in_context([&] { return "from " + endpoint.name(); },
-                 [&] {
-                   Retrier retrier = endpoint.mirror ? retrier_.with_attempts(kMirrorAttempts) : retrier_;
-                   retrier.run([&](int& attempt) { download.attempt(session_, endpoint, attempt, stop); }, stop,
-                               activity);
-                 });
-    });
-  }
-  download.finish();
+  BlobDownload transfer(blob, store, tap, activity);
+  download(repository, transfer, blob_of(blob, repository), activity, stop);
+  transfer.finish([&] { return store.open(blob.digest); });
+}
+
+void RegistryClient::land_blob(const Reference& repository, const Descriptor& blob, BlobLanding& into,
+                               Activity* activity, std::stop_token stop) {
+  throw_if_stopped(stop);
+  BlobDownload transfer(blob, into, nullptr, activity);
+  download(repository, transfer, blob_of(blob, repository), activity, stop);
+  transfer.finish();
+}
+
+void RegistryClient::stream_blob(const Reference& repository, const Descriptor& blob, std::uint64_t from_bytes,
+                                 Sink& sink, Activity* activity, std::stop_token stop) {
+  SinkLanding landing(sink, from_bytes);
+  BlobDownload transfer(blob, landing, nullptr, nullptr);
+  download(repository, transfer, blob_of(blob, repository), activity, stop);
 }
 
 }  // namespace imgb

@@ -1,4 +1,5 @@
 #include "core/base/text.h"
+#include "core/store/blob_places.h"
 #include "registry/blob_upload.h"
 #include "registry/client.h"
 #include "registry/registry_error.h"
@@ -24,8 +25,18 @@ bool has_blob(Session& session, const Endpoint& endpoint, const Digest& digest, 
 
 BlobSent RegistryClient::push_blob(const Reference& repository, const Descriptor& blob, const BlobStore& store,
                                    const std::string& mount_from, Activity* activity, std::stop_token stop) {
+  OpenBlob open = [&](std::uint64_t from_bytes) {
+    auto source = store.open(blob.digest);
+    skip_bytes(*source, from_bytes);  // read all the same: so the store checks them
+    return source;
+  };
+  return push_blob(repository, blob, open, mount_from, activity, std::move(stop));
+}
+
+BlobSent RegistryClient::push_blob(const Reference& repository, const Descriptor& blob, const OpenBlob& open,
+                                   const std::string& mount_from, Activity* activity, std::stop_token stop) {
   Endpoint endpoint = home_of(repository, settings_.registries());
-  BlobUpload upload(blob, store, mount_from, activity);
+  BlobUpload upload(blob, open, mount_from, activity);
   BlobSent how = BlobSent::present;
   auto attempt = [&](int& number) {
     // Also after a break: it may have been the answer that was lost.
@@ -56,7 +67,7 @@ bool RegistryClient::has_manifest(const Reference& name, const Digest& digest, A
   return has;
 }
 
-void RegistryClient::put_manifest(const Reference& name, const Descriptor& manifest, const std::string& bytes,
+bool RegistryClient::put_manifest(const Reference& name, const Descriptor& manifest, const std::string& bytes,
                                   Activity* activity, std::stop_token stop) {
   Endpoint endpoint = home_of(name, settings_.registries());
   Session::Call call{.method = "PUT",
@@ -64,8 +75,10 @@ void RegistryClient::put_manifest(const Reference& name, const Descriptor& manif
                      .headers = {{"Content-Type", manifest.media_type}},
                      .actions = "pull,push",
                      .body = bytes};
+  bool knows_subject = false;
   auto attempt = [&](int&) {
     ResponseHead head = session_.send(endpoint, call, no_body(), stop);
+    knows_subject = head.headers.find("OCI-Subject").has_value();
     auto digest = Digest::find(head.headers.find("Docker-Content-Digest").value_or(""));
     if (digest && digest->algorithm() == manifest.digest.algorithm() && *digest != manifest.digest)
       throw_error(ErrorKind::unavailable, "the registry changed manifest {} to {}", manifest.digest.str(),
@@ -73,6 +86,7 @@ void RegistryClient::put_manifest(const Reference& name, const Descriptor& manif
   };
   in_context([&] { return fmt::format("manifest {} to {}", manifest.digest.str(), endpoint.name()); },
              [&] { retrier_.run(attempt, stop, activity); });
+  return knows_subject;
 }
 
 }  // namespace imgb

@@ -1,12 +1,12 @@
 #include "registry/fetch_url.h"
 
 #include "core/base/base64.h"
+#include "core/base/report_pace.h"
 #include "core/base/text.h"
 #include "core/base/time.h"
 #include "registry/exchange.h"
 #include "registry/http_fields.h"
 #include "registry/registry_error.h"
-#include "registry/report_pace.h"
 
 namespace imgb {
 namespace {

@@ -34,4 +34,22 @@ std::optional<std::chrono::milliseconds> find_retry_after(std::string_view value
   return milliseconds(std::max<std::int64_t>(0, (*date - now) / 1'000'000));
 }
 
+std::optional<std::string> find_next_page(const Headers& headers) {
+  for (std::string_view field : headers.all("Link")) {
+    // "<a>; rel=x, <b>; rel=y": a comma inside <> belongs to the address.
+    while (!field.empty()) {
+      std::size_t open = field.find('<'), close = field.find('>', open);
+      if (close == std::string_view::npos) break;
+      std::string_view target = field.substr(open + 1, close - open - 1);
+      std::size_t end = field.find('<', close);
+      std::string_view parameters = field.substr(close, end == std::string_view::npos ? end : end - close);
+      field = end == std::string_view::npos ? "" : field.substr(end);
+      std::string rel = lower_ascii(parameters);
+      if (rel.find("rel=\"next\"") != std::string::npos || rel.find("rel=next") != std::string::npos)
+        return std::string(target);
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace imgb

@@ -12,8 +12,12 @@ struct RetryLimits {
   int max_unreachable_attempts = 3;  ///< When nobody answers at all: a wrong name does not get better.
   int max_corrupt_attempts = 3;      ///< Wrong bytes.
   std::chrono::milliseconds first_wait{300};
+  bool growing = true;  ///< Each wait is twice the one before; else all are the first, without jitter.
   std::chrono::milliseconds max_wait{60'000};  ///< Also for Retry-After (F9).
 };
+
+/// As users ask for it: so many tries after the first, at most; so long between them each time, when it is said.
+RetryLimits retry_limits(std::optional<std::uint64_t> retries, std::optional<std::chrono::milliseconds> delay);
 
 /// What went wrong with attempt number `attempt` (from 1): an answer with a status, no or half an answer, or wrong
 /// bytes.

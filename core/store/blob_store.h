@@ -23,16 +23,21 @@ class BlobWriter : public Sink {
   virtual std::uint64_t size_bytes() const = 0;  ///< Written so far, resumed part included.
 };
 
+/// Where blobs land that are known by digest: the least that a transfer needs.
+/// Threads: all functions may be called at once.
+class BlobLanding {
+ public:
+  virtual ~BlobLanding() = default;
+  /// Waits while another process or thread writes the same one, then returns nullptr when it is there. Otherwise a
+  /// writer that continues at size_bytes() of an earlier broken attempt (hashed again, not trusted).
+  virtual std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) = 0;
+};
+
 /// Blobs by digest. Verbs few; conveniences are free functions over this.
 /// Threads: all functions may be called at once.
-class BlobStore {
+class BlobStore : public BlobLanding {
  public:
-  virtual ~BlobStore() = default;
   virtual std::unique_ptr<BlobWriter> create() = 0;
-  /// For a blob known by digest: waits while another process or thread writes the same one, then returns nullptr when
-  /// it is there. Otherwise a writer that continues at size_bytes() of an earlier broken attempt (hashed again, not
-  /// trusted).
-  virtual std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) = 0;
   /// Verifies as it streams: throws Error(corrupt) at the end, and takes the damaged blob out of use. Error(not_found)
   /// when absent.
   virtual std::unique_ptr<Source> open(const Digest& digest) const = 0;

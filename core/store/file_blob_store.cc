@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/store/file_lock.h"
 #include "core/store/layout.h"
+#include "core/store/partial_blob.h"
 
 namespace imgb {
 namespace {
@@ -98,65 +99,6 @@ class FreshWriter : public BlobWriter {
   std::uint64_t size_ = 0;
 };
 
-/// A blob whose digest is known from the start: a named file in ingest/, locked by its writer, that a later attempt
-/// continues when this one breaks.
-class ExpectedWriter : public BlobWriter {
- public:
-  ExpectedWriter(const Dir& root, const Dir& ingest, Descriptor expected, Fd file)
-      : root_(root),
-        ingest_(ingest),
-        expected_(std::move(expected)),
-        name_(layout::partial(expected_.digest)),
-        file_(std::move(file)),
-        hasher_(expected_.digest.algorithm()) {
-    take_up_the_rest();
-  }
-
-  void write(std::span<const std::byte> bytes) override {
-    if (size_ + bytes.size() > expected_.size_bytes) {
-      discard();
-      throw_error(ErrorKind::corrupt, "{} is longer than its {} bytes", expected_.digest.str(), expected_.size_bytes);
-    }
-    hasher_.update(bytes);
-    write_all(file_, bytes, name_);
-    size_ += bytes.size();
-  }
-  std::uint64_t size_bytes() const override { return size_; }
-
-  Descriptor commit(std::string media_type) override {
-    Digest digest = hasher_.finish();
-    if (size_ != expected_.size_bytes || digest != expected_.digest) {
-      discard();
-      throw_error(ErrorKind::corrupt, "digest mismatch: got {} ({} bytes), want {} ({} bytes)", digest.str(), size_,
-                  expected_.digest.str(), expected_.size_bytes);
-    }
-    put_in_place(ingest_, name_, root_, digest);
-    return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
-  }
-
- private:
-  /// Hashes what an earlier attempt left; it is nobody's word but the bytes'.
-  void take_up_the_rest() {
-    auto buffer = std::make_unique_for_overwrite<std::byte[]>(kStreamBufferBytes);
-    while (std::size_t got = read_some(file_, {buffer.get(), kStreamBufferBytes}, name_)) {
-      hasher_.update({buffer.get(), got});
-      size_ += got;
-    }
-    if (size_ <= expected_.size_bytes) return;
-    if (::ftruncate(file_.get(), 0) < 0 || ::lseek(file_.get(), 0, SEEK_SET) < 0) throw_errno("truncating {}", name_);
-    hasher_ = Hasher(expected_.digest.algorithm());
-    size_ = 0;
-  }
-  void discard() { ingest_.remove(name_); }
-
-  const Dir &root_, &ingest_;
-  Descriptor expected_;
-  std::string name_;
-  Fd file_;
-  Hasher hasher_;
-  std::uint64_t size_ = 0;
-};
-
 /// A blob that turns out to be damaged is taken out of use, so that the next pull or build brings it back.
 class QuarantiningSource : public Source {
  public:
@@ -202,17 +144,13 @@ FileBlobStore::FileBlobStore(Dir root, Lease& lease)
 std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<FreshWriter>(root_, ingest_, lease_); }
 
 std::unique_ptr<BlobWriter> FileBlobStore::create_expected(const Descriptor& expected) {
-  std::string name = layout::partial(expected.digest);
   if (expected.digest.algorithm() != DigestAlgorithm::sha256)
     root_.make_dirs(layout::blob_folder(expected.digest.algorithm()), 0755);
-  for (;;) {
-    if (find_size(expected.digest) == expected.size_bytes) return nullptr;
-    Fd file = ingest_.open_file(name, O_RDWR | O_CREAT, kUnsyncedMode);
-    lock(file);
-    // While we waited its owner may have finished (renamed it) or given it up (removed it): then look again.
-    if (ingest_.leads_to(name, file))
-      return std::make_unique<ExpectedWriter>(root_, ingest_, expected, std::move(file));
-  }
+  return open_partial_blob(
+      ingest_, expected, kUnsyncedMode, [&] { return find_size(expected.digest) == expected.size_bytes; },
+      [this, digest = expected.digest](const std::string& name, const Fd&) {
+        put_in_place(ingest_, name, root_, digest);
+      });
 }
 
 namespace {
