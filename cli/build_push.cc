@@ -1,28 +1,22 @@
 #include "cli/build_push.h"
 
-#include "core/base/text.h"
+#include "cli/transfer_flags.h"
+#include "core/store/blob_places.h"
+#include "core/store/copy_image.h"
 #include "core/store/gc.h"
-#include "registry/push.h"
+#include "registry/registry_places.h"
 
 namespace imgb {
-namespace {
-
-std::string describe(const PushResult& result) {
-  if (result.present + result.mounted + result.sent == 0) return "it was there already";
-  return fmt::format("{} blobs sent ({}), {} mounted, {} there already", result.sent, render_size(result.sent_bytes),
-                     result.mounted, result.present);
-}
-
-}  // namespace
-
 void BuildPush::send(const OutputSpec& output, const Descriptor& manifest, const std::stop_token& stop) {
   if (!knows_store_) learn_store();
   for (const Reference& tagged : output.names) {
     Reference name = output.push_by_digest ? Reference::parse(tagged.name()).with_digest(manifest.digest) : tagged;
     while_showing(env_, "pushing " + name.familiar(), [&](Activity& activity) {
       auto mount_from = [&](const Digest& blob) { return find_mount_source(name, blob); };
-      PushResult sent = push_image(access_.client, manifest, name, env_.store().blobs(), mount_from, &activity, stop);
-      activity.note(fmt::format("{}@{}: {}", name.name(), manifest.digest.str(), describe(sent)));
+      StoreReader from(env_.store().blobs(), name.familiar(), manifest);
+      RegistryWriter to(access_.client, name, mount_from);
+      CopyResult sent = copy_image(from, to, {}, &activity, stop);
+      activity.note(fmt::format("{}@{}: {}", name.name(), manifest.digest.str(), describe_transfer(sent, "sent")));
       return 0;
     });
     learn(name, manifest);

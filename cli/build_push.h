@@ -20,7 +20,7 @@ class BuildPush {
   BuildPush(CliEnv& env, RegistryAccess& access, const BuildResult& result)
       : env_(env), access_(access), result_(result) {}
 
-  /// The manifest under each of the output's names; without their tags for push-by-digest. Errors: as push_image.
+  /// The manifest under each of the output's names; without their tags for push-by-digest. Errors: as copy_image.
   void send(const OutputSpec& output, const Descriptor& manifest, const std::stop_token& stop);
 
  private:
