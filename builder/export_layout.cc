@@ -140,14 +140,14 @@ void write_oci_folder(Store& store, std::span<const ExportedImage> images, const
   Reachable reachable(store, images);
   for (const auto& [text, blob] : reachable.blobs()) {
     throw_if_stopped(stop);
-    std::string path = layout::blob(blob.first);
+    const Digest& digest = blob.first;
+    std::string path = layout::blob(digest), name = digest.hex();
     Dir folder = into.make_dirs(path.substr(0, path.rfind('/')), 0755);
-    std::string name = blob.first.hex();
     auto there = folder.find_stat(name);
     if (there && there->size_bytes == blob.second) continue;
     folder.replace_file(name, 0644, Dir::Sync::now, [&](const Fd& file) {
       FdSink sink(file.duplicate(), path);
-      copy(*store.blobs().open(blob.first), sink);
+      copy(*store.blobs().open(digest), sink);
     });
   }
   // Of several that add to one layout none loses what another has added.

@@ -36,7 +36,7 @@ class Fsck : public Verb {
     auto folder = store.root().find_dir("containers");
     if (!folder) return;  // nor is it made: there may be no room
     Containers containers(*std::move(folder));
-    FileLock names = containers.lock_names();
+    FileLock names = containers.lock_names(repair_ ? FileLock::Mode::exclusive : FileLock::Mode::shared);
     for (const std::string& remains : containers.list_remains(names)) {
       if (repair_) containers.remove_remains(names, remains);
       report.findings.push_back({.kind = Finding::Kind::leftover,

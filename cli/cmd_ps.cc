@@ -30,7 +30,7 @@ class Ps : public Verb {
     if (latest_) last_ = 1;
     std::vector<Filter> filters;
     for (const std::string& text : filters_) filters.push_back(parse_filter(text));
-    for (const Container& container : Containers(env.store().folder("containers")).list()) {
+    for (const Container& container : list(env.store())) {
       if (last_ && rows.size() >= *last_) break;
       if (passes(container, filters)) rows.push_back(container_row(container, no_trunc_, now()));
     }
@@ -46,6 +46,12 @@ class Ps : public Verb {
   }
 
  private:
+  /// Makes no folder: the store may be one that can only be read.
+  static std::vector<Container> list(const Store& store) {
+    auto folder = store.root().find_dir("containers");
+    return folder ? Containers(*std::move(folder)).list() : std::vector<Container>();
+  }
+
   struct Filter {
     std::string key, value;
   };

@@ -47,7 +47,7 @@ std::string words_of_library(const std::exception& failure) {
 /// What the system's words do not tell: what to do.
 std::string hint_for_words(std::string_view text) {
   auto says = [&](int number) { return text.find(std::strerror(number)) != std::string_view::npos; };
-  if (says(EROFS)) return "imgb writes to its store also to read it: --root names another";
+  if (says(EROFS)) return "on a read-only file system images can be read, not made or run: --root names another store";
   if (says(ENOENT) && text.find(" /proc/") != std::string_view::npos)
     return "imgb needs /proc: mount -t proc proc /proc";
   if (says(EFBIG)) return "the limit on the size of files (ulimit -f) or the file system allows no more";

@@ -16,11 +16,20 @@ namespace {
 
 constexpr std::uint64_t kCheckSpaceEveryBytes = 64 << 20;
 
+void set_attribute(const Fd& file, const std::string& key, const std::string& value, std::string_view what) {
+  if (::fsetxattr(file.get(), key.c_str(), value.data(), value.size(), 0) == 0) return;
+  std::string shown = fmt::format("attribute {} of {}", printable(key), printable(what));
+  // "No space left" is what ext4 says of the few thousand bytes that it has for all attributes of a file.
+  if (errno == ENOSPC || errno == E2BIG)
+    throw_error(ErrorKind::unsupported, "{} has {} bytes, more than the store's file system has room for", shown,
+                value.size());
+  if (errno == EOPNOTSUPP)
+    throw_error(ErrorKind::unsupported, "{} cannot be kept: the store's file system has none", shown);
+  throw_errno("set {}", shown);
+}
+
 void set_attributes(const Fd& file, const Xattrs& xattrs, std::string_view what) {
-  for (const auto& [key, value] : xattrs) {
-    if (::fsetxattr(file.get(), key.c_str(), value.data(), value.size(), 0) < 0)
-      throw_errno("set attribute {} of {}", printable(key), printable(what));
-  }
+  for (const auto& [key, value] : xattrs) set_attribute(file, key, value, what);
 }
 
 void set_time(const Fd& file, FileTime mtime, std::string_view what) {

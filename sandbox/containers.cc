@@ -189,7 +189,7 @@ void Containers::remove(std::string_view id) const {
   folder_.remove_tree(aside);
 }
 
-FileLock Containers::lock_names() const { return FileLock::take(folder_, kNamesLock, FileLock::Mode::exclusive); }
+FileLock Containers::lock_names(FileLock::Mode mode) const { return FileLock::take(folder_, kNamesLock, mode); }
 
 std::vector<std::string> Containers::list_remains(const FileLock&) const {
   std::vector<std::string> remains;

@@ -76,8 +76,8 @@ class Containers {
   /// What a process that was killed amid create or remove left, by folder; nothing of those at work. REQUIRES: names.
   std::vector<std::string> list_remains(const FileLock& names) const;
   void remove_remains(const FileLock& names, const std::string& folder) const;
-  /// While it lives no container comes to be.
-  FileLock lock_names() const;
+  /// While it lives no container comes to be; held as shared by those who only look.
+  FileLock lock_names(FileLock::Mode mode = FileLock::Mode::exclusive) const;
 
  private:
   Dir folder_;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <list>
 #include <thread>
 
@@ -99,7 +100,7 @@ struct KeyAgent::State {
     folder = make_memory_folder();
     listening = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-    fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}/agent", folder.get());
+    std::snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/agent", folder.get());
     if (!listening || ::bind(listening.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 ||
         ::listen(listening.get(), 16) < 0)
       throw_errno("the agent's socket");

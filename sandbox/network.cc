@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
@@ -138,7 +139,7 @@ bool PrivateNetwork::State::start_pasta(const std::string& program, int user_nam
 nlohmann::json PrivateNetwork::State::ask(const nlohmann::json& question) const {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
-  fmt::format_to_n(address.sun_path, sizeof address.sun_path - 1, "/proc/self/fd/{}/s", api_folder.get());
+  std::snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/s", api_folder.get());
   if (!socket || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
     throw_errno("talking to slirp4netns");
   write_all(socket, question.dump(), "slirp4netns");

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <limits>
 #include <memory>
 
 #include "core/base/dir_resolve.h"
@@ -260,6 +261,7 @@ Xattrs Dir::xattrs(std::string_view path, Links links) const {
 std::uint64_t Dir::free_bytes() const {
   struct statvfs s;
   if (::fstatvfs(fd_.get(), &s) != 0) throw_errno("look at the file system of {}", name_);
+  if (s.f_blocks == 0) return std::numeric_limits<std::uint64_t>::max();
   return static_cast<std::uint64_t>(s.f_bavail) * s.f_frsize;
 }
 

@@ -93,7 +93,7 @@ class Dir {
   /// none.
   std::vector<Entry> list_once();
   Xattrs xattrs(std::string_view path, Links links = Links::in_root_nofollow_last) const;
-  std::uint64_t free_bytes() const;
+  std::uint64_t free_bytes() const;  ///< The most there is where the file system does not count (ramfs).
   std::optional<std::uint64_t> free_inodes() const;  ///< nullopt where the file system has no fixed number of them.
 
   // --- creating; the last component must not exist unless said otherwise ---

@@ -138,16 +138,21 @@ Dir open_ingest(const Dir& root) {
 
 }  // namespace
 
-FileBlobStore::FileBlobStore(Dir root, Lease& lease)
-    : root_(std::move(root)), ingest_(open_ingest(root_)), lease_(lease) {}
+FileBlobStore::FileBlobStore(Dir root, Lease& lease) : root_(std::move(root)), lease_(lease) {}
 
-std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<FreshWriter>(root_, ingest_, lease_); }
+const Dir& FileBlobStore::ingest() {
+  std::call_once(ingest_opened_, [&] { ingest_ = open_ingest(root_); });
+  return ingest_;
+}
+
+std::unique_ptr<BlobWriter> FileBlobStore::create() { return std::make_unique<FreshWriter>(root_, ingest(), lease_); }
 
 std::unique_ptr<BlobWriter> FileBlobStore::create_expected(const Descriptor& expected) {
+  const Dir& folder = ingest();
   if (expected.digest.algorithm() != DigestAlgorithm::sha256)
     root_.make_dirs(layout::blob_folder(expected.digest.algorithm()), 0755);
   return open_partial_blob(
-      ingest_, expected, kUnsyncedMode, [&] { return find_size(expected.digest) == expected.size_bytes; },
+      folder, expected, kUnsyncedMode, [&] { return find_size(expected.digest) == expected.size_bytes; },
       [this, digest = expected.digest](const std::string& name, const Fd&) {
         put_in_place(ingest_, name, root_, digest);
       });

@@ -1,4 +1,6 @@
 #pragma once
+#include <mutex>
+
 #include "core/base/dir.h"
 #include "core/store/blob_store.h"
 #include "core/store/lease.h"
@@ -10,8 +12,7 @@ namespace imgb {
 /// holds it alone: so nobody takes the good file that has come meanwhile.
 class FileBlobStore : public BlobStore {
  public:
-  /// The folders must exist (Store::open makes them).
-  /// Borrows the lease.
+  /// The folder of blobs must exist (Store::open makes it); ingest/ is made for who writes. Borrows the lease.
   FileBlobStore(Dir root, Lease& lease);
 
   std::unique_ptr<BlobWriter> create() override;
@@ -26,8 +27,10 @@ class FileBlobStore : public BlobStore {
 
  private:
   [[noreturn]] void throw_no_blob(const Digest& digest) const;
+  const Dir& ingest();
 
   Dir root_, ingest_;
+  std::once_flag ingest_opened_;
   Lease& lease_;
 };
 

@@ -216,14 +216,15 @@ class Checker {
   }
 
   void check_leftovers() {
-    Dir ingest = store_.folder(layout::kIngest);
-    for (const Dir::Entry& entry : ingest.list()) {
-      auto file = entry.type == FileType::regular ? ingest.find_file(entry.name, O_RDONLY) : std::nullopt;
+    auto ingest = store_.root().find_dir(layout::kIngest);
+    if (!ingest) return;
+    for (const Dir::Entry& entry : ingest->list()) {
+      auto file = entry.type == FileType::regular ? ingest->find_file(entry.name, O_RDONLY) : std::nullopt;
       if (!file || !try_lock(*file)) continue;
       std::uint64_t size = stat_of(*file, entry.name).size_bytes;
       Finding& found = add(Kind::leftover, "ingest/" + printable(entry.name, 200), fmt::format("{} bytes", size));
       if (!options_.repair) continue;
-      ingest.remove(entry.name);
+      ingest->remove(entry.name);
       found.repaired = true;
     }
   }

@@ -1,5 +1,7 @@
 #include "core/store/layout.h"
 
+#include <nlohmann/json.hpp>
+
 namespace imgb::layout {
 namespace {
 
@@ -8,6 +10,14 @@ std::string_view name_of(DigestAlgorithm algorithm) {
 }
 
 }  // namespace
+
+std::optional<std::string> find_unknown_version(std::string_view marker) {
+  auto json = nlohmann::json::parse(marker, nullptr, false);
+  auto found = json.is_object() ? json.find("imageLayoutVersion") : json.end();
+  if (found == json.end() || !found->is_string()) return std::nullopt;
+  auto version = found->get<std::string>();
+  return version.starts_with("1.") ? std::nullopt : std::optional(std::move(version));
+}
 
 std::string blob_folder(DigestAlgorithm algorithm) {
   return std::string(kBlobs) + "/" + std::string(name_of(algorithm));

@@ -10,6 +10,9 @@ namespace imgb::layout {
 
 inline constexpr std::string_view kMarker = "oci-layout";
 inline constexpr std::string_view kMarkerContent = R"({"imageLayoutVersion":"1.0.0"})";
+/// The version that such a file names when it is one we do not know: of another number before the first dot. nullopt
+/// for ours, and for what is no such file.
+std::optional<std::string> find_unknown_version(std::string_view marker);
 inline constexpr std::string_view kIndex = "index.json";
 inline constexpr std::string_view kBlobs = "blobs";
 inline constexpr std::string_view kIngest = "ingest";

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <mutex>
+#include <optional>
 #include <random>
 
 #include "core/base/error.h"
@@ -35,9 +36,18 @@ struct Lease::State {
     } while (!try_lock(file) || stat_of(file, name).link_count == 0);
   }
 
+  /// One who can write there may remove things: not before this ends.
+  void keep_collectors_out(const SystemError& why_no_lease) {
+    FileLock lock = FileLock::take(root, layout::kCollectLock, FileLock::Mode::shared);
+    // Else this process may want to collect, and would wait for itself.
+    if (!lock.is_read_only()) throw why_no_lease;
+    no_collection = std::move(lock);
+  }
+
   Dir root, folder;
   std::string name;
   Fd file;
+  std::optional<FileLock> no_collection;  ///< In the place of a file.
   mutable std::mutex mutex;
   std::set<std::string, std::less<>> noted;
 };
@@ -51,13 +61,19 @@ Lease::~Lease() {
 
 bool Lease::is_noted(std::string_view thing) const {
   std::lock_guard hold(state_->mutex);
-  return state_->noted.contains(thing);
+  return state_->no_collection || state_->noted.contains(thing);
 }
 
 void Lease::note(std::string_view thing) {
   std::lock_guard hold(state_->mutex);
-  if (state_->noted.contains(thing)) return;
-  if (!state_->file) state_->open();
+  if (state_->no_collection || state_->noted.contains(thing)) return;
+  try {
+    if (!state_->file) state_->open();
+  } catch (const SystemError& e) {
+    if (!forbids_writing(e)) throw;
+    state_->keep_collectors_out(e);
+    return;
+  }
   write_all(state_->file, std::string(thing) + "\n", layout::kLeases);
   state_->noted.emplace(thing);
 }

@@ -18,6 +18,7 @@ namespace imgb {
 /// A thing that is about to appear is noted first (`note`), so that a collector, which lists what there is before it
 /// reads the leases, knows of it. For a thing that may be there, note and look come under the shared lock (`hold`):
 /// what was found then stays for as long as this object lives. Made at the first use; threads may use it at once.
+/// Where nothing can be written, as on a read-only disk, collect.lock is held as shared instead until this object ends.
 class Lease {
  public:
   explicit Lease(const Dir& root);

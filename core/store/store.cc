@@ -41,6 +41,18 @@ void refuse_foreign(const Dir& root) {
   throw e.set_hint("choose another with --root or IMGB_ROOT, or become its owner");
 }
 
+/// What a later imgb may have changed is not guessed at.
+void refuse_unknown_version(const Dir& root, const FileStat& marker) {
+  constexpr std::uint64_t kMaxMarkerBytes = 4096;
+  if (marker.type != FileType::regular || marker.size_bytes > kMaxMarkerBytes) return;  // for fsck to say
+  auto version = layout::find_unknown_version(root.read_file(layout::kMarker, kMaxMarkerBytes));
+  if (!version) return;
+  Error e(ErrorKind::unsupported,
+          fmt::format("store {} has version {} of the image layout, and this imgb knows version 1", root.name(),
+                      printable(*version)));
+  throw e.set_hint("use the imgb that made it, or choose another store with --root or IMGB_ROOT");
+}
+
 std::string boot_id() {
   auto id = Dir::open_host("/proc/sys/kernel/random").find_content("boot_id", 100);
   return id ? std::string(trim(*id)) : "";
@@ -100,10 +112,14 @@ Store Store::open(const std::filesystem::path& path) {
   Dir root =
       in_context([&] { return fmt::format("store {}", path.string()); }, [&] { return Dir::make_host(path, 0700); });
   refuse_foreign(root);
-  if (!root.find_stat(layout::kMarker)) make_layout(root);
+  if (auto marker = root.find_stat(layout::kMarker))
+    refuse_unknown_version(root, *marker);
+  else
+    make_layout(root);
   Store store;
   store.state_ = std::make_unique<State>(std::move(root));
   State& s = *store.state_;
+  if (s.lock.is_read_only()) return store;  // what is torn is found when it is read
   std::string boot = boot_id();
   if (find_boot(s.root) != boot) {
     CollectionLock alone(s.root);  // the first to come does it for all

@@ -12,7 +12,8 @@
 namespace imgb {
 
 /// imgb's store (DESIGN.md section 3): an OCI image layout with derived folders beside it. `open` makes what is
-/// missing, takes the store's lock as shared, and refuses a root that another user owns (V95).
+/// missing, takes the store's lock as shared, and refuses a root that another user owns (V95) or that a later version
+/// made. What cannot be written, as on a read-only disk, can be read.
 ///
 ///   oci-layout index.json blobs/sha256/  the truth
 ///   ingest/        files being written

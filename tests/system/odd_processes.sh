@@ -8,6 +8,7 @@ echo data >"$work/app/f"
 printf 'FROM base:1\nCOPY f /f\nRUN echo run >/g\n' >"$work/app/Dockerfile"
 export SOURCE_DATE_EPOCH=1000000000
 want=$(imgb build -q --network none "$work/app")
+imgb save -o "$work/base.tar" base:1
 build=(build -q --no-cache --network none)
 
 # An environment with nothing in it.
@@ -95,14 +96,38 @@ for verb in "images" "${build[*]} $work/app" "run --rm base:1 true" "fsck" "prun
 done
 imgb fsck >/dev/null 2>&1
 
-# A store that can be read and not written.
-ro='mount --bind -o ro /mnt/store /mnt/store; mount -o remount,bind,ro /mnt/store'
-for verb in images "${build[*]} /mnt/app" "run --rm base:1 true" fsck; do
-  code=0
-  # shellcheck disable=SC2086
-  with_mounts "$ro" --root /mnt/store $verb >"$work/out" 2>"$work/err" || code=$?
-  [[ $code == 1 || $code == 125 ]] || fail "$verb ends with $code on a read-only store"
-  contains "$(cat "$work/err")" "/mnt/store/lock: Read-only file system"
-  contains "$(cat "$work/err")" "--root"
+# A store that can be read and not written: whole, and its truth alone, as on a disc.
+mkdir "$work/disc"
+cp -a "$IMGB_ROOT"/{oci-layout,index.json,blobs} "$work/disc"
+for store in store disc; do
+  ro="mount --bind /mnt/$store /mnt/$store; mount -o remount,bind,ro /mnt/$store"
+  for verb in "images -q --no-trunc" "inspect base:1" "history -q --no-trunc base:1" "save base:1" "save --format oci-archive base:1" \
+    "ps -q" fsck; do
+    # shellcheck disable=SC2086
+    want=$(imgb $verb 2>/dev/null | md5sum)
+    # shellcheck disable=SC2086
+    equal "$(with_mounts "$ro" --root "/mnt/$store" $verb 2>/dev/null | md5sum)" "$want" "$verb on a read-only $store"
+  done
+  for verb in "${build[*]} /mnt/app" "run --rm base:1 true" "tag base:1 base:2" "rmi base:1" prune "load -i /mnt/base.tar" \
+    "import /mnt/base.tar"; do
+    code=0
+    # shellcheck disable=SC2086
+    with_mounts "$ro" --root "/mnt/$store" $verb >"$work/out" 2>"$work/err" || code=$?
+    [[ $code == 1 || $code == 125 ]] || fail "$verb ends with $code on a read-only $store"
+    contains "$(cat "$work/err")" "Read-only file system"
+    contains "$(cat "$work/err")" "--root"
+  done
 done
 imgb fsck >/dev/null 2>&1
+
+# While one reads there, nobody who can write removes anything.
+mkfifo "$work/archive"
+with_mounts 'mount --bind /mnt/store /mnt/store; mount -o remount,bind,ro /mnt/store' --root /mnt/store \
+  save base:1 >"$work/archive" &
+exec 8<"$work/archive"
+read -rN 1 -u 8
+exits_with 124 timeout 1 "$IMGB" prune
+cat <&8 >/dev/null
+exec 8<&-
+wait $!
+imgb prune >/dev/null

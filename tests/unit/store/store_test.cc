@@ -1,6 +1,7 @@
 #include "core/store/store.h"
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -36,6 +37,34 @@ TEST_F(StoreTest, IsAnOciLayoutFromTheStart) {
   EXPECT_EQ(root.read_file("oci-layout", 100), R"({"imageLayoutVersion":"1.0.0"})");
   EXPECT_TRUE(root.find_content("index.json", 1000));
   EXPECT_EQ(root.stat(".").mode, 0700u);
+}
+
+TEST_F(StoreTest, OneThatALaterVersionMadeIsLeftAlone) {
+  open();
+  Dir root = Dir::open_host(temp_.path() / "store");
+  for (std::string_view version : {"2.0.0", "10.1"}) {
+    std::string marker = fmt::format(R"({{"imageLayoutVersion":"{}"}})", version);
+    root.replace_file("oci-layout", marker, 0644);
+    try {
+      open();
+      FAIL() << marker;
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::unsupported);
+      EXPECT_THAT(e.what(), ::testing::HasSubstr(fmt::format("has version {} of the image layout", version)));
+      EXPECT_THAT(e.hint(), ::testing::HasSubstr("--root"));
+    }
+    EXPECT_EQ(root.read_file("oci-layout", 100), marker);
+  }
+}
+
+TEST_F(StoreTest, WhatIsNoMarkerKeepsNobodyFromItsImages) {
+  open();
+  Dir root = Dir::open_host(temp_.path() / "store");
+  for (std::string_view marker :
+       {R"({"imageLayoutVersion":"1.1.0"})", "", "garbage", "[]", R"({"imageLayoutVersion":2})"}) {
+    root.replace_file("oci-layout", marker, 0644);
+    EXPECT_NO_THROW(open()) << marker;
+  }
 }
 
 TEST_F(StoreTest, WhoeverKeepsOnlyItsTruthLosesNothing) {
