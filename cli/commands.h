@@ -22,6 +22,7 @@ Command prune_command();
 Command ps_command();
 Command pull_command();
 Command push_command();
+Command serve_command();
 Command rm_command();
 Command rmi_command();
 Command run_command();

@@ -1,0 +1,13 @@
+#pragma once
+#include <filesystem>
+#include <memory>
+
+#include "registry/server/catalog.h"
+
+namespace imgb {
+
+/// What a path means as something to serve: a store of imgb's or another OCI image layout (a folder), or an
+/// uncompressed tar of one. Error(not_found) when there is nothing, input when it is something else.
+std::unique_ptr<server::Catalog> open_catalog(const std::filesystem::path& path);
+
+}  // namespace imgb

@@ -1,0 +1,178 @@
+#include "registry/server/service.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/base/text.h"
+
+namespace imgb::server {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// An answer that takes time.
+class Later : public Work {
+ public:
+  explicit Later(std::function<Reply()> answer) : answer_(std::move(answer)) {}
+  Reply finish() override { return answer_(); }
+
+ private:
+  std::function<Reply()> answer_;
+};
+
+bool reads(const std::string& method) { return method == "GET" || method == "HEAD"; }
+
+Reply not_allowed(std::string_view allowed, std::string_view why) {
+  return error_reply(405, "UNSUPPORTED", why).with("Allow", std::string(allowed));
+}
+
+Reply json_reply(const Json& body) {
+  return text_reply("application/json", body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+/// Spec: RFC 5988 as distribution-spec 1.1 uses it.
+void link_next(Reply& reply, const Page& page, const std::string& path, const route::Pages& pages,
+               const std::string& ns = "") {
+  if (!page.more) return;
+  std::string target = fmt::format("{}?n={}&last={}", path, std::min(pages.n.value_or(kMaxPage), kMaxPage),
+                                   percent_encode(page.names.back()));
+  if (!ns.empty()) target += "&ns=" + percent_encode(ns);
+  reply.with("Link", fmt::format("<{}>; rel=\"next\"", target));
+}
+
+Reply unknown_repository(const Repository& repository) {
+  return error_reply(404, "NAME_UNKNOWN", fmt::format("there is no repository {}", repository.asked));
+}
+
+}  // namespace
+
+Service::Service(Catalog& catalog) : catalog_(catalog), manifests_(catalog), verifier_(catalog) {}
+Service::~Service() = default;
+
+Service::Step Service::begin(const RequestHead& head, const Route& route) {
+  auto later = [](auto answer) { return Step(std::make_unique<Later>(std::move(answer))); };
+  if (const auto* bad = std::get_if<BadRoute>(&route)) return error_reply(bad->status, bad->code, bad->message);
+  if (!reads(head.method)) return not_allowed("GET, HEAD", "this registry is read-only");
+  if (std::get_if<route::Base>(&route)) return text_reply("application/json", "{}\n");
+  if (std::get_if<route::Health>(&route)) return text_reply("text/plain", "ok\n");
+  if (const auto* asked = std::get_if<route::Manifest>(&route)) return manifest(head, *asked);
+  if (const auto* asked = std::get_if<route::Blob>(&route)) return blob(head, *asked);
+  if (const auto* asked = std::get_if<route::Tags>(&route)) return later([this, a = *asked] { return tags(a); });
+  if (const auto* asked = std::get_if<route::Repositories>(&route))
+    return later([this, a = *asked] { return repositories(a); });
+  if (const auto* asked = std::get_if<route::Referrers>(&route))
+    return later([this, a = *asked] { return referrers(a); });
+  if (std::get_if<route::Uploads>(&route) || std::get_if<route::Upload>(&route))
+    return not_allowed("", "this registry is read-only");
+  return error_reply(404, "UNSUPPORTED", "there is nothing of this name");
+}
+
+Reply Service::reply_for(const std::exception& failure) {
+  const auto* error = dynamic_cast<const Error*>(&failure);
+  if (!error) return error_reply(500, "UNKNOWN", "the registry failed");
+  if (const auto* system = dynamic_cast<const SystemError*>(error);
+      system && (system->errno_value() == ENOSPC || system->errno_value() == EDQUOT || system->errno_value() == EFBIG))
+    return error_reply(507, "TOOMANYREQUESTS", "the registry's disk is full");
+  switch (error->kind()) {
+    case ErrorKind::corrupt:
+      return error_reply(500, "UNKNOWN", error->message());
+    case ErrorKind::unavailable:
+      return error_reply(503, "TOOMANYREQUESTS", error->message());
+    default:
+      return error_reply(500, "UNKNOWN", "the registry failed; its log says how");
+  }
+}
+
+std::shared_ptr<const Contents> Service::contents() {
+  auto index = catalog_.index();
+  auto known = made_.with([&](const Made& made) { return made.from == index ? made.contents : nullptr; });
+  if (known) return known;
+  auto made = std::make_shared<const Contents>(contents_of(*index, catalog_.own_name(), [&](const Digest& digest) {
+    try {
+      auto manifest = manifests_.find(digest);
+      return manifest ? manifest->children : std::vector<Digest>();
+    } catch (const Error&) {
+      return std::vector<Digest>();  // damaged: said when it is asked for
+    }
+  }));
+  made_.with([&](Made& slot) { slot = {index, made}; });
+  return made;
+}
+
+Reply Service::manifest(const RequestHead& head, const route::Manifest& asked) {
+  auto all = contents();
+  const auto* tag = std::get_if<std::string>(&asked.which);
+  const Descriptor* named = tag ? all->find(asked.repository.name, *tag) : nullptr;
+  const Digest* digest = tag ? (named ? &named->digest : nullptr) : &std::get<Digest>(asked.which);
+  bool is_here = digest && (tag || all->holds(asked.repository.name, *digest));
+  auto found = is_here ? manifests_.find(*digest) : nullptr;
+  if (!found) {
+    if (!all->has(asked.repository.name)) return unknown_repository(asked.repository);
+    return error_reply(404, "MANIFEST_UNKNOWN",
+                       fmt::format("{} has no manifest {}", asked.repository.asked, tag ? *tag : digest->str()));
+  }
+  std::string etag = '"' + digest->str() + '"';
+  ContentAnswer answer = answer_content({etag, found->bytes.size()}, head.headers);
+  Reply reply{.status = answer.status};
+  reply.with("Docker-Content-Digest", digest->str()).with("ETag", etag);
+  if (answer.status == 412 || answer.status == 304) return reply;
+  if (!answer.content_range.empty()) reply.with("Content-Range", answer.content_range);
+  reply.with("Content-Type", found->descriptor.media_type);
+  reply.body = found->bytes.substr(answer.first, answer.length);
+  return reply;
+}
+
+Reply Service::blob(const RequestHead& head, const route::Blob& asked) {
+  auto found = catalog_.find_blob(asked.digest);
+  if (!found) return error_reply(404, "BLOB_UNKNOWN", fmt::format("there is no blob {}", asked.digest.str()));
+  std::string etag = '"' + asked.digest.str() + '"';
+  ContentAnswer answer = answer_content({etag, found->size_bytes}, head.headers);
+  Reply reply{.status = answer.status};
+  reply.with("Docker-Content-Digest", asked.digest.str()).with("ETag", etag);
+  if (answer.status == 412 || answer.status == 304) return reply;
+  reply.with("Accept-Ranges", "bytes").with("Cache-Control", "max-age=31536000, immutable");
+  reply.with("Content-Type", "application/octet-stream");
+  if (!answer.content_range.empty()) reply.with("Content-Range", answer.content_range);
+  // HEAD does not wait for what it does not send.
+  auto flight = head.method == "GET" ? verifier_.check(asked.digest, *found) : nullptr;
+  reply.blob = BlobBody{*std::move(found), answer.first, answer.length, std::move(flight), asked.digest};
+  return reply;
+}
+
+Reply Service::repositories(const route::Repositories& asked) {
+  std::map<std::string, bool> names;
+  for (const auto& [whole, tags] : contents()->repositories) {
+    std::size_t slash = whole.find('/');
+    if (auto name = served_name(whole.substr(0, slash), whole.substr(slash + 1))) names.emplace(*name, true);
+  }
+  Page page = page_of(names, asked.pages);
+  Reply reply = json_reply({{"repositories", page.names}});
+  link_next(reply, page, "/v2/_catalog", asked.pages);
+  return reply;
+}
+
+Reply Service::tags(const route::Tags& asked) {
+  auto all = contents();
+  auto found = all->repositories.find(asked.repository.name);
+  if (found == all->repositories.end()) return unknown_repository(asked.repository);
+  Page page = page_of(found->second, asked.pages);
+  Reply reply = json_reply({{"name", asked.repository.asked}, {"tags", page.names}});
+  link_next(reply, page, "/v2/" + asked.repository.asked + "/tags/list", asked.pages, asked.repository.ns);
+  return reply;
+}
+
+Reply Service::referrers(const route::Referrers& asked) {
+  auto all = contents();
+  Index list{.media_type = std::string(media_type::kOciIndex)};
+  for (const auto& [digest, _] : all->manifests) {
+    if (!all->holds(asked.repository.name, digest)) continue;
+    auto manifest = manifests_.find(digest);
+    if (!manifest || manifest->subject != asked.subject) continue;
+    if (asked.artifact_type.empty() || manifest->descriptor.artifact_type == asked.artifact_type)
+      list.manifests.push_back(manifest->descriptor);
+  }
+  Reply reply = text_reply(media_type::kOciIndex, render(list));
+  if (!asked.artifact_type.empty()) reply.with("OCI-Filters-Applied", "artifactType");
+  return reply;
+}
+
+}  // namespace imgb::server
