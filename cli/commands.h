@@ -18,6 +18,7 @@ Command import_command();
 Command inspect_command();
 Command load_command();
 Command logs_command();
+Command mirror_command();
 Command prune_command();
 Command ps_command();
 Command pull_command();

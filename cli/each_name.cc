@@ -21,6 +21,7 @@ int for_each_name(CliEnv& env, const std::vector<std::string>& names,
   if (at_once == 1) {
     for (std::size_t i = 0; i < names.size(); ++i) attempt(i);
   } else {
+    env.progress();  // made by one thread, used by all
     TaskGroup tasks(at_once, env.stop());
     for (std::size_t i = 0; i < names.size(); ++i) tasks.add([&, i] { attempt(i); });
     tasks.join();

@@ -23,11 +23,6 @@ struct Asked {
   FetchedManifest get(const Descriptor& manifest) const { return place.get_manifest(manifest, activity, stop); }
 };
 
-bool may_be_distributed(const Descriptor& blob) {
-  return blob.media_type.find(".nondistributable.") == std::string::npos &&
-         blob.media_type.find(".foreign.") == std::string::npos;
-}
-
 /// All that goes, each once.
 class Cargo {
  public:
@@ -37,7 +32,10 @@ class Cargo {
   std::vector<FetchedManifest> manifests;  ///< What one refers to comes before it; the image itself last.
   std::vector<FetchedManifest> referrers;  ///< The same.
 
-  void add_image(FetchedManifest image) { add(std::move(image), kMaxIndexDepth, manifests); }
+  /// `only`: the entries of an index that come along; null for all.
+  void add_image(FetchedManifest image, const std::set<Digest>* only) {
+    add(std::move(image), kMaxIndexDepth, manifests, only);
+  }
 
   /// What refers to the manifests, and to that in turn.
   void add_referrers() {
@@ -55,7 +53,8 @@ class Cargo {
   }
 
  private:
-  void add(FetchedManifest manifest, int depth, std::vector<FetchedManifest>& into) {
+  void add(FetchedManifest manifest, int depth, std::vector<FetchedManifest>& into,
+           const std::set<Digest>* only = nullptr) {
     throw_if_stopped(from_.stop);
     if (!seen_.insert(manifest.descriptor.digest).second) return;
     text_bytes_ += manifest.bytes.size();
@@ -64,7 +63,8 @@ class Cargo {
                   kMaxManifests);
     if (const auto* index = std::get_if<Index>(&manifest.content)) {
       if (depth == 0) throw_error(ErrorKind::unsupported, "indexes nested deeper than {}", kMaxIndexDepth);
-      for (const Descriptor& child : index->manifests) add_child(child, depth - 1, into);
+      for (const Descriptor& child : index->manifests)
+        if (only == nullptr || only->contains(child.digest)) add_child(child, depth - 1, into);
     } else {
       const Manifest& image = std::get<Manifest>(manifest.content);
       add_blob(image.config);
@@ -107,11 +107,16 @@ bool is_about(const Descriptor& entry, const std::set<Digest>& images) {
   return digest && images.contains(*digest);
 }
 
+std::set<Digest> best_for(const Index& index, const std::vector<Platform>& platforms) {
+  std::set<Digest> best;
+  for (const Platform& want : platforms) best.insert(choose_platform(index, want).digest);
+  return best;
+}
+
 /// The index without the entries that no platform asks for.
 FetchedManifest cut_down(const FetchedManifest& whole, const std::set<Digest>& kept) {
   Index index = std::get<Index>(whole.content);
-  std::erase_if(index.manifests,
-                [&](const Descriptor& entry) { return !kept.contains(entry.digest) && !is_about(entry, kept); });
+  std::erase_if(index.manifests, [&](const Descriptor& entry) { return !kept.contains(entry.digest); });
   if (index.manifests.size() == std::get<Index>(whole.content).manifests.size()) return whole;
   std::string bytes = render(index);
   Descriptor descriptor{index.media_type, Digest::of(bytes), bytes.size(), {}, {}, {}};
@@ -121,28 +126,31 @@ FetchedManifest cut_down(const FetchedManifest& whole, const std::set<Digest>& k
 struct Choice {
   FetchedManifest image;
   bool is_new_index = false;
+  std::optional<std::set<Digest>> children = {};  ///< Of an index; nullopt: all.
 };
 
-Choice choose_of_index(const Asked& from, FetchedManifest named, const std::vector<Platform>& platforms) {
+Choice choose_of_index(const Asked& from, FetchedManifest named, const CopyOptions& options) {
   const Index& index = std::get<Index>(named.content);
-  std::set<Digest> kept;
-  for (const Platform& want : platforms) kept.insert(choose_platform(index, want).digest);
-  if (kept.size() == 1) return {from.get(choose_platform(index, platforms[0]))};
-  FetchedManifest cut = cut_down(named, kept);
+  if (options.keep_index) {
+    auto children = children_for(index, options.platforms);
+    return {std::move(named), false, std::move(children)};
+  }
+  if (best_for(index, options.platforms).size() == 1) return {from.get(choose_platform(index, options.platforms[0]))};
+  FetchedManifest cut = cut_down(named, children_for(index, options.platforms));
   bool is_new = cut.descriptor.digest != named.descriptor.digest;
   return {std::move(cut), is_new};
 }
 
 /// What of the named image is wanted.
-Choice choose(const Asked& from, const std::vector<Platform>& platforms) {
+Choice choose(const Asked& from, const CopyOptions& options) {
   FetchedManifest named = from.place.get_named(from.activity, from.stop);
-  if (platforms.empty()) return {std::move(named)};
+  if (options.platforms.empty()) return {std::move(named)};
   if (const auto* image = std::get_if<Manifest>(&named.content)) {
-    for (const Platform& want : platforms) check_platform(from, *image, want);
+    for (const Platform& want : options.platforms) check_platform(from, *image, want);
     return {std::move(named)};
   }
   return in_context([&] { return from.place.name(); },
-                    [&] { return choose_of_index(from, std::move(named), platforms); });
+                    [&] { return choose_of_index(from, std::move(named), options); });
 }
 
 void move_blobs(std::vector<Descriptor> blobs, const Asked& from, ImageWriter& to, CopyResult& result) {
@@ -164,14 +172,27 @@ void move_blobs(std::vector<Descriptor> blobs, const Asked& from, ImageWriter& t
 
 }  // namespace
 
+bool may_be_distributed(const Descriptor& blob) {
+  return blob.media_type.find(".nondistributable.") == std::string::npos &&
+         blob.media_type.find(".foreign.") == std::string::npos;
+}
+
+std::set<Digest> children_for(const Index& index, const std::vector<Platform>& platforms) {
+  const std::set<Digest> best = best_for(index, platforms);
+  std::set<Digest> children;
+  for (const Descriptor& entry : index.manifests)
+    if (platforms.empty() || best.contains(entry.digest) || is_about(entry, best)) children.insert(entry.digest);
+  return children;
+}
+
 CopyResult copy_image(ImageReader& place, ImageWriter& to, const CopyOptions& options, Activity* activity,
                       const std::stop_token& stop) {
   Asked from{place, activity, stop};
-  Choice chosen = choose(from, options.platforms);
+  Choice chosen = choose(from, options);
   CopyResult result{.image = chosen.image.descriptor, .is_new_index = chosen.is_new_index};
   if (!options.referrers && to.has_named(result.image, activity, stop)) return result;
   Cargo cargo(from);
-  cargo.add_image(std::move(chosen.image));
+  cargo.add_image(std::move(chosen.image), chosen.children ? &*chosen.children : nullptr);
   if (options.referrers) cargo.add_referrers();
   move_blobs(cargo.blobs, from, to, result);
   for (std::size_t i = 0; i + 1 < cargo.manifests.size(); ++i) to.put_manifest(cargo.manifests[i], activity, stop);

@@ -1,4 +1,5 @@
 #pragma once
+#include <set>
 #include <vector>
 
 #include "core/store/image_places.h"
@@ -9,8 +10,17 @@ struct CopyOptions {
   /// None: all that an index has. One: that image alone, without an index. Several: an index of these (and of the
   /// attestations about them), which is another one than the source's when that has more.
   std::vector<Platform> platforms;
+  /// With platforms: the index stays as it is, byte for byte, and only what they need of it comes along.
+  bool keep_index = false;
   bool referrers = false;  ///< With what refers to the image and its parts, and to that in turn.
 };
+/// The entries of an index that the platforms need: for each the best, and the attestations about these. Without
+/// platforms all. Error(not_found) as choose_platform.
+std::set<Digest> children_for(const Index& index, const std::vector<Platform>& platforms);
+
+/// Whether its licence lets it leave where it is (layers that are "nondistributable", "foreign").
+bool may_be_distributed(const Descriptor& blob);
+
 struct CopyResult {
   Descriptor image;                                 ///< What the name means at the destination.
   bool is_new_index = false;                        ///< An index cut down to the platforms.

@@ -23,9 +23,11 @@ std::string annotation(const Descriptor& image, const char* key) {
 
 std::string render_empty() { return render(Index{.media_type = std::string(media_type::kOciIndex)}); }
 
-/// Whether the two entries call themselves the same.
+/// Whether the entry calls itself so: by its ref.name if that is said, else by all that is said.
 bool same_name(const Descriptor& a, const std::map<std::string, std::string>& annotations) {
   if (annotations.empty()) return false;
+  if (auto name = annotations.find(kRefNameAnnotation); name != annotations.end())
+    return annotation(a, kRefNameAnnotation) == name->second;
   return std::ranges::all_of(annotations,
                              [&](const auto& entry) { return annotation(a, entry.first.c_str()) == entry.second; });
 }
@@ -110,6 +112,20 @@ Index LayoutFolder::index() const {
 
 std::vector<Descriptor> LayoutFolder::images() const { return index().manifests; }
 
+std::map<Digest, std::uint64_t> LayoutFolder::list_blobs() const {
+  std::map<Digest, std::uint64_t> blobs;
+  for (DigestAlgorithm algorithm : {DigestAlgorithm::sha256, DigestAlgorithm::sha512}) {
+    auto folder = root_.find_dir(layout::blob_folder(algorithm));
+    if (!folder) continue;
+    for (const Dir::Entry& entry : folder->list()) {
+      auto digest = layout::find_blob(algorithm, entry.name);
+      auto size = digest ? find_size(*digest) : std::nullopt;
+      if (size) blobs.emplace(*digest, *size);
+    }
+  }
+  return blobs;
+}
+
 void LayoutFolder::change_images(const std::function<void(std::vector<Descriptor>&)>& edit) const {
   // Of several that add to one layout none loses what another has added.
   Dir alone = root_.open_dir(".");
@@ -164,7 +180,7 @@ const Descriptor& choose_layout_image(std::span<const Descriptor> images, std::s
 
 bool LayoutWriter::has_named(const Descriptor& image, Activity*, const std::stop_token&) {
   bool named = std::ranges::any_of(folder_.images(), [&](const Descriptor& entry) {
-    return entry.digest == image.digest && (annotations_.empty() || same_name(entry, annotations_));
+    return entry.digest == image.digest && (annotations_.empty() || entry.annotations == annotations_);
   });
   if (!named) return false;
   auto read = [&](const Descriptor& blob) -> std::optional<std::string> {

@@ -10,6 +10,7 @@
 
 #include "core/base/dir.h"
 #include "core/store/blob_places.h"
+#include "core/store/layout_source.h"
 
 namespace imgb {
 
@@ -17,17 +18,18 @@ namespace imgb {
 /// is read of it is verified; what is written is synced before index.json names it. While blobs are written there is a
 /// folder ingest/ with the parts, which another attempt goes on with; the last tidy() takes it away.
 /// Threads: all functions may be called at once. Spec: OCI image-spec v1.1, image-layout.md.
-class LayoutFolder : public BlobLanding {
+class LayoutFolder : public BlobLanding, public LayoutSource {
  public:
   static LayoutFolder open(const std::filesystem::path& path);  ///< Error(input) when it is no layout.
   static LayoutFolder make(const std::filesystem::path& path);  ///< Opens or makes it; Error(input) on other content.
 
   const Dir& root() const { return root_; }
   std::unique_ptr<BlobWriter> create_expected(const Descriptor& expected) override;
-  std::unique_ptr<Source> open_blob(const Digest& digest) const;  ///< Verifies. Error(not_found).
-  std::optional<std::uint64_t> find_size(const Digest& digest) const;
-
-  std::vector<Descriptor> images() const;  ///< The entries of index.json with all their annotations.
+  std::string name() const override { return root_.name(); }
+  std::unique_ptr<Source> open_blob(const Digest& digest) const override;
+  std::optional<std::uint64_t> find_size(const Digest& digest) const override;
+  std::vector<Descriptor> images() const override;
+  std::map<Digest, std::uint64_t> list_blobs() const;  ///< With their sizes, needed or not.
   /// Changes the entries; index.json is replaced under a lock of the folder, after all blobs are on disk.
   void change_images(const std::function<void(std::vector<Descriptor>&)>& edit) const;
   void remove_blob(const Digest& digest) const;
@@ -46,18 +48,19 @@ inline constexpr const char* kRefNameAnnotation = "org.opencontainers.image.ref.
 const Descriptor& choose_layout_image(std::span<const Descriptor> images, std::string_view reference,
                                       const std::string& what);
 
+/// An image of a layout. Borrows it.
 class LayoutReader : public BlobsReader {
  public:
-  LayoutReader(LayoutFolder& folder, std::string name, Descriptor image)
-      : BlobsReader(std::move(name), std::move(image)), folder_(folder) {}
+  LayoutReader(const LayoutSource& layout, std::string name, Descriptor image)
+      : BlobsReader(std::move(name), std::move(image)), layout_(layout) {}
 
  protected:
-  std::unique_ptr<Source> open(const Digest& digest) const override { return folder_.open_blob(digest); }
-  std::optional<std::uint64_t> find_size(const Digest& digest) const override { return folder_.find_size(digest); }
-  std::vector<Descriptor> roots() const override { return folder_.images(); }
+  std::unique_ptr<Source> open(const Digest& digest) const override { return layout_.open_blob(digest); }
+  std::optional<std::uint64_t> find_size(const Digest& digest) const override { return layout_.find_size(digest); }
+  std::vector<Descriptor> roots() const override { return layout_.images(); }
 
  private:
-  LayoutFolder& folder_;
+  const LayoutSource& layout_;
 };
 
 /// `annotations`: of the image's entry in index.json, most often kRefNameAnnotation; the entry takes the place of those
