@@ -104,5 +104,22 @@ mirror prune m >/dev/null
 [[ ! -e m/blobs/sha256/$layer ]]
 contains "$(mirror verify m)" "clean"
 
-# From here on there is no network at all.
-unshare -n env IMGB="$IMGB" bash -c '"$IMGB" --progress quiet mirror verify m && "$IMGB" mirror ls site && "$IMGB" mirror du m.tar' >/dev/null
+# From here on there is no network at all: the mirror is checked and served, and clients pull from it, in place.
+cat >offline.sh <<'END'
+set -Eeuo pipefail
+ip link set lo up
+"$IMGB" --progress quiet mirror verify m
+for form in m site m.tar; do
+  exec 3< <(exec "$IMGB" mirror serve --addr 127.0.0.1:0 "$form" 2>/dev/null)
+  server=$!
+  read -r address <&3
+  rm -rf pulled
+  skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$address/library/one:1" oci:pulled:x
+  diff <(skopeo inspect --raw oci:pulled:x) <(curl -sf "http://$address/v2/library/one/manifests/1")
+  "$IMGB" --root store-of-site pull -q "$address/docker.io/library/one:1"
+  kill "$server"
+  wait "$server"
+  exec 3<&-
+done
+END
+unshare -n bash offline.sh >/dev/null
