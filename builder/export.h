@@ -48,13 +48,15 @@ void write_root_archive(Store& store, SnapshotStore& snapshots, std::span<const 
 void write_root_folder(Store& store, SnapshotStore& snapshots, std::span<const Layer> layers,
                        std::optional<std::int64_t> source_date_epoch, const Dir& into, std::stop_token stop);
 
-/// The image with its layers recompressed or its media types changed; the same descriptor when nothing changes.
-/// Results are remembered, so a second call costs nothing.
+/// The image with its layers recompressed or its media types changed; the same descriptor when nothing changes. An
+/// index has its images converted, those that are not in the store left out of what changes. Results are remembered, so
+/// a second call costs nothing.
 struct ConvertOptions {
   std::optional<Compression> compression;
   std::optional<int> level;
-  bool force = false;  ///< Also layers that are compressed in another way; else only uncompressed ones.
-  bool docker_types = false;
+  bool force = false;    ///< Also layers that are compressed in another way; else only uncompressed ones.
+  std::optional<bool> same;  ///< With `force`: also layers that are so compressed; unset: when there is a level.
+  bool docker_types = false, oci_types = false;
   std::map<std::string, std::string> annotations;  ///< Added to the manifest.
 };
 Descriptor convert_image(Store& store, const Descriptor& manifest, const ConvertOptions& options, std::stop_token stop);

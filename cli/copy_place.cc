@@ -125,6 +125,12 @@ CopyPlace CopyPlace::parse(std::string_view text) {
   return {store, "", std::string(text)};
 }
 
+CopyPlace CopyPlace::parse_remote(std::string_view text) {
+  CopyPlace place = parse(text);
+  if (place.kind == Kind::store && !text.starts_with("store:")) place.kind = Kind::registry;
+  return place;
+}
+
 Descriptor choose_stored_image(CliEnv& env, const std::string& typed, const std::vector<Platform>& platforms) {
   Store& store = env.store();
   auto whole = find_named_image(store, typed);

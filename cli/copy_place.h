@@ -21,6 +21,7 @@ struct CopyPlace {
   std::string path;                               ///< Of folders and archives.
   std::string reference;                          ///< Name, ref.name or tag; may be empty for folders and archives.
   static CopyPlace parse(std::string_view text);  ///< Error(usage) says how places are written.
+  static CopyPlace parse_remote(std::string_view text);  ///< The same, but a name alone is a registry's.
   friend bool operator==(const CopyPlace&, const CopyPlace&) = default;
 };
 

@@ -96,18 +96,23 @@ void add_entries(const json& auths, const std::vector<std::string>& keys, std::s
   }
 }
 
-}  // namespace
-
-std::vector<CredentialStep> credential_steps(std::string_view text, std::string_view what, std::string_view registry,
-                                             std::string_view repository) {
+json parse_file(std::string_view text, std::string_view what) {
   json file;
   try {
     file = parse_json(text, kMaxAuthFileBytes, what);
   } catch (const Error& e) {
     throw Error(ErrorKind::input, e.message());  // the user's file, not something to fetch again
   }
-  std::vector<CredentialStep> steps;
   if (!file.is_object()) throw_error(ErrorKind::input, "{}: not a JSON object", what);
+  return file;
+}
+
+}  // namespace
+
+std::vector<CredentialStep> credential_steps(std::string_view text, std::string_view what, std::string_view registry,
+                                             std::string_view repository) {
+  json file = parse_file(text, what);
+  std::vector<CredentialStep> steps;
   auto keys = keys_for(registry, repository);
   std::string server = is_hub(registry) ? std::string(kHubKey) : std::string(registry);
   if (const json* helpers = find_object(file, "credHelpers")) {
@@ -121,6 +126,93 @@ std::vector<CredentialStep> credential_steps(std::string_view text, std::string_
   if (std::string store = text_of(file, "credsStore"); !store.empty()) steps.emplace_back(ask(store, server, what));
   if (const json* auths = find_object(file, "auths")) add_entries(*auths, keys, what, steps);
   return steps;
+}
+
+namespace {
+
+using ordered = nlohmann::ordered_json;
+
+/// All names that mean exactly this.
+std::vector<std::string> exact_keys(std::string_view registry, std::string_view path) {
+  if (!path.empty()) return {fmt::format("{}/{}", is_hub(registry) ? "docker.io" : registry, path)};
+  return keys_for(registry, "");
+}
+
+bool is_one_of(const std::string& key, const std::vector<std::string>& keys) {
+  return std::ranges::find(keys, normal_key(key)) != keys.end();
+}
+
+/// As it is written, keys in their order.
+ordered parse_in_order(std::string_view text, std::string_view what) {
+  if (trim(text).empty()) return ordered::object();
+  parse_file(text, what);
+  return ordered::parse(text);
+}
+
+/// Takes the entries out of one part of the file; whether there was one.
+bool erase_keys(ordered& file, const char* part, const std::vector<std::string>& keys) {
+  auto found = file.find(part);
+  if (found == file.end() || !found->is_object()) return false;
+  ordered kept = ordered::object();
+  for (const auto& [key, entry] : found->items())
+    if (!is_one_of(key, keys)) kept[key] = entry;
+  bool erased = kept.size() != found->size();
+  *found = std::move(kept);
+  return erased;
+}
+
+std::string render_file(const ordered& file) { return file.dump(1, '\t') + "\n"; }
+
+}  // namespace
+
+std::optional<AskHelper> find_helper(std::string_view text, std::string_view what, std::string_view registry,
+                                     std::string_view path) {
+  json file = parse_file(text, what);
+  std::string server = is_hub(registry) ? std::string(kHubKey) : std::string(registry);
+  if (const json* helpers = find_object(file, "credHelpers"))
+    for (const std::string& key : exact_keys(registry, path))
+      if (std::string name = text_of(*helpers, key.c_str()); !name.empty())
+        return ask(name, is_hub(registry) ? server : key, what);
+  if (std::string store = text_of(file, "credsStore"); !store.empty() && path.empty()) return ask(store, server, what);
+  return std::nullopt;
+}
+
+bool knows_registry(std::string_view text, std::string_view what, std::string_view registry, std::string_view path) {
+  if (find_helper(text, what, registry, path)) return true;
+  json file = parse_file(text, what);
+  const json* auths = find_object(file, "auths");
+  if (!auths) return false;
+  auto keys = exact_keys(registry, path);
+  return std::ranges::any_of(auths->items(), [&](const auto& entry) { return is_one_of(entry.key(), keys); });
+}
+
+std::string with_credential(std::string_view text, std::string_view what, std::string_view registry,
+                            std::string_view path, const Credential& credential, bool docker_style) {
+  ordered file = parse_in_order(text, what);
+  erase_keys(file, "auths", exact_keys(registry, path));
+  ordered entry;
+  entry["auth"] = encode_base64(credential.user + ":" + credential.secret);
+  if (!credential.identity_token.empty()) entry["identitytoken"] = credential.identity_token;
+  bool hub = is_hub(registry) && path.empty();
+  std::string key = hub && docker_style ? std::string(kHubKey) : exact_keys(registry, path).front();
+  file["auths"][key] = std::move(entry);
+  return render_file(file);
+}
+
+std::optional<std::string> without_credential(std::string_view text, std::string_view what, std::string_view registry,
+                                              std::string_view path) {
+  ordered file = parse_in_order(text, what);
+  if (!erase_keys(file, "auths", exact_keys(registry, path))) return std::nullopt;
+  return render_file(file);
+}
+
+std::vector<std::string> credential_keys(std::string_view text, std::string_view what) {
+  json file = parse_file(text, what);
+  std::vector<std::string> keys;
+  for (const char* part : {"auths", "credHelpers"})
+    if (const json* entries = find_object(file, part))
+      for (const auto& [key, entry] : entries->items()) keys.push_back(key);
+  return keys;
 }
 
 bool says_no_credential(std::string_view out) {

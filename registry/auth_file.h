@@ -31,6 +31,24 @@ using CredentialStep = std::variant<Credential, AskHelper>;
 std::vector<CredentialStep> credential_steps(std::string_view json, std::string_view what, std::string_view registry,
                                              std::string_view repository);
 
+// Changing such a file. `registry` and `path` are what a user logs in to; keys match as above, but exactly: what is
+// said of a registry is not said of a part of it. All throw as credential_steps(); content that is no JSON is never
+// lost.
+
+/// Whether the file has an entry for it, or a helper for it or for everything.
+bool knows_registry(std::string_view json, std::string_view what, std::string_view registry, std::string_view path);
+/// Who keeps the registry's credentials instead of the file.
+std::optional<AskHelper> find_helper(std::string_view json, std::string_view what, std::string_view registry,
+                                     std::string_view path);
+/// The file with the credential in place of what it said; everything else as it was. An empty text is a new file.
+std::string with_credential(std::string_view json, std::string_view what, std::string_view registry,
+                            std::string_view path, const Credential& credential, bool docker_style);
+/// nullopt: it says nothing of it.
+std::optional<std::string> without_credential(std::string_view json, std::string_view what, std::string_view registry,
+                                              std::string_view path);
+/// What it has entries and helpers for.
+std::vector<std::string> credential_keys(std::string_view json, std::string_view what);
+
 /// What docker-credential-X printed. nullopt: it has none. Error(input) on other output.
 std::optional<Credential> parse_helper_answer(std::string_view out);
 /// True for the output with which helpers say that they have nothing for a server.

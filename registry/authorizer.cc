@@ -44,6 +44,7 @@ HttpRequest token_request(const Url& realm, const std::string& service, const st
 }  // namespace
 
 std::string Authorizer::Need::scope() const {
+  if (endpoint.repository.empty()) return "";  // of no repository: whether the credential is right
   std::string scope = "repository:" + endpoint.repository + ":" + actions;
   return also_from.empty() ? scope : scope + " repository:" + also_from + ":pull";
 }
@@ -122,18 +123,19 @@ void Authorizer::add_hint(RegistryError& error, const Need& need) const {
   const std::string& location = need.endpoint.location;
   switch (standing.introduction) {
     case Introduction::anonymous:
-      error.set_hint(
-          fmt::format("check the name; if the image is private: podman login {0} or docker login {0}", location));
+      error.set_hint(fmt::format("check the name; if the image is private: imgb login {}", location));
       break;
     case Introduction::stored:
-      error.set_hint(fmt::format("the credentials stored for {} do not open {}, or there is no such image", location,
-                                 need.endpoint.repository));
+      error.set_hint(need.endpoint.repository.empty()
+                         ? "the user name or the password is wrong; some registries want a token for a password"
+                         : fmt::format("the credentials stored for {} do not open {}, or there is no such image",
+                                       location, need.endpoint.repository));
       break;
     case Introduction::withheld:
-      error.set_hint(
-          fmt::format("the credentials stored for {0} were not sent to {1}, which it names as its token "
-                      "service; if the two belong together, store the same ones for both: podman login {1}",
-                      location, standing.service));
+      error.set_hint(fmt::format(
+          "the credentials stored for {0} were not sent to {1}, which it names as its token "
+          "service; if the two belong together, store the same ones for both: imgb login --verify=false {1}",
+          location, standing.service));
       break;
   }
 }

@@ -25,9 +25,11 @@ std::vector<std::string> parse_tags(const std::string& text) {
   return found;
 }
 
-bool says_unsupported(const RegistryError& error) {
-  for (const std::string& code : error.codes())
+bool says_unsupported(const RegistryError& error, const Reference& name) {
+  for (const std::string& code : error.codes()) {
     if (code == "UNSUPPORTED") return true;
+    if (code == "DIGEST_INVALID" && !name.digest()) return true;  // it took the tag for one
+  }
   return error.status() == 405 || error.status() == 501;
 }
 
@@ -86,7 +88,7 @@ void RegistryClient::delete_manifest(const Reference& name, Activity* activity, 
                try {
                  retrier_.run([&](int&) { session_.send(endpoint, call, no_body(), stop); }, stop, activity);
                } catch (const RegistryError& error) {
-                 if (!says_unsupported(error)) throw;
+                 if (!says_unsupported(error, name)) throw;
                  throw Error(ErrorKind::unsupported, fmt::format("{} does not allow it", endpoint.authority))
                      .set_hint(name.digest() ? "its operator has to turn deletion on"
                                              : "it may let manifests be deleted by digest, with all their tags");

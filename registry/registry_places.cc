@@ -43,7 +43,7 @@ bool RegistryWriter::has_named(const Descriptor& image, Activity* activity, cons
 }
 
 std::string RegistryWriter::mount_source(const Digest& blob, const ImageReader& from) const {
-  auto its = from.repository();
+  auto its = from.repository_of(blob);
   if (its && its->domain() == name_.domain() && its->path() != name_.path()) return its->path();
   return mount_from_ ? mount_from_(blob) : "";
 }

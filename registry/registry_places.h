@@ -20,7 +20,7 @@ class RegistryReader : public ImageReader {
   std::unique_ptr<Source> open_blob(const Descriptor& blob, std::uint64_t from_bytes, Activity* activity,
                                     const std::stop_token& stop) override;
   void fetch_blob(const Descriptor& blob, BlobLanding& into, Activity* activity, const std::stop_token& stop) override;
-  std::optional<Reference> repository() const override { return name_; }
+  std::optional<Reference> repository_of(const Digest&) const override { return name_; }
 
  private:
   RegistryClient& client_;

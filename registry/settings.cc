@@ -1,42 +1,22 @@
 #include "registry/settings.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "core/base/dir.h"
 #include "core/base/error.h"
-#include "core/base/process.h"
 #include "core/base/text.h"
+#include "registry/credential_helper.h"
+#include "registry/host_file.h"
 
 namespace imgb {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint64_t kMaxFileBytes = 4ull * 1024 * 1024;
-constexpr std::chrono::milliseconds kHelperLimit{30'000};
-constexpr std::size_t kMaxHelperBytes = 64ull * 1024;
 
 std::string value(const Environment& env, const std::string& name) {
   auto found = env.find(name);
   return found == env.end() ? "" : found->second;
-}
-
-struct HostFile {
-  std::string content;
-  std::uint32_t mode = 0;
-};
-/// A file of the user's own configuration: symlinks are followed, absent is nullopt.
-std::optional<HostFile> find_host_file(const fs::path& path) {
-  std::error_code none;
-  fs::path real = fs::canonical(path, none);
-  if (none) return std::nullopt;
-  Dir folder = Dir::open_host(real.parent_path());
-  std::string name = real.filename().string();
-  auto stat = folder.find_stat(name);
-  if (!stat || stat->type != FileType::regular) return std::nullopt;
-  return HostFile{folder.read_file(name, kMaxFileBytes), stat->mode};
 }
 
 bool holds_secret(std::string_view content) {
@@ -54,31 +34,6 @@ std::vector<fs::path> files_in(const fs::path& folder, std::string_view extensio
   }
   std::sort(out.begin(), out.end());
   return out;
-}
-
-std::optional<Credential> run(const std::string& path, const AskHelper& ask) {
-  Output output = run_helper({path, "get"}, ask.server, kHelperLimit, kMaxHelperBytes);
-  if (output.status.ok()) return parse_helper_answer(output.out);
-  if (says_no_credential(output.out) || says_no_credential(output.err)) return std::nullopt;
-  // Standard output could hold a secret; standard error is for people.
-  throw_error(ErrorKind::denied, "failed with exit code {}: {}", output.status.shell_code(),
-              printable(trim(output.err), 256));
-}
-
-std::optional<Credential> ask_helper(const AskHelper& ask) {
-  std::string program = "docker-credential-" + ask.helper;
-  auto path = find_program(program);
-  if (!path) {
-    Error e(ErrorKind::denied, fmt::format("credential helper {} for {} is not in PATH", program, ask.server));
-    e.set_hint("install it, or log in again without it");
-    throw e;
-  }
-  try {
-    return run(*path, ask);
-  } catch (const Error& e) {
-    // Whatever went wrong, no registry is at fault and none is to be asked again.
-    throw Error(ErrorKind::denied, fmt::format("credential helper {} for {}: {}", program, ask.server, e.what()));
-  }
 }
 
 }  // namespace

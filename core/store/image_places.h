@@ -49,8 +49,8 @@ class ImageReader {
   virtual void fetch_blob(const Descriptor& blob, BlobLanding& into, Activity* activity, const std::stop_token& stop);
   /// Error(not_found) or Error(corrupt) when it is known beforehand that the blob cannot be had.
   virtual void expect_blob(const Descriptor&) const {}
-  /// Where it is in a registry: for mounts.
-  virtual std::optional<Reference> repository() const { return std::nullopt; }
+  /// Where the blob is in a registry: for mounts.
+  virtual std::optional<Reference> repository_of(const Digest&) const { return std::nullopt; }
 };
 
 /// The place that one image is written to. Nothing is seen under a final name before it is complete.

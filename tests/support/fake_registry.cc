@@ -87,7 +87,8 @@ bool FakeRegistry::State::is_authorized(const FakeRequest& request, const std::s
       if (!authorization.starts_with("Bearer ")) return false;
       std::lock_guard hold(mutex);
       auto token = tokens.find(authorization.substr(7));
-      return token != tokens.end() && token->second.starts_with("repository:" + repository + ":");
+      return token != tokens.end() &&
+             (repository.empty() || token->second.starts_with("repository:" + repository + ":"));
     }
   }
   return false;

@@ -97,3 +97,60 @@ TEST(CredentialHelper, AnswersAreRead) {
 
 }  // namespace
 }  // namespace imgb
+
+namespace imgb {
+namespace {
+
+const Credential kAlice{"alice", "wonderland", ""};
+
+TEST(AuthFileChange, AnEntryTakesThePlaceOfTheOldOneAndTheRestStays) {
+  std::string before = R"({"experimental":"on","auths":{"quay.io":{"auth":"eDp5"},"example.com":{"auth":"YTpi"}}})";
+  std::string after = with_credential(before, "auth.json", "example.com", "", kAlice, false);
+  auto steps = credential_steps(after, "auth.json", "example.com", "a/b");
+  ASSERT_EQ(steps.size(), 1u);
+  EXPECT_EQ(std::get<Credential>(steps[0]), kAlice);
+  EXPECT_EQ(user_for(after, "quay.io"), "x");
+  EXPECT_LT(after.find("experimental"), after.find("auths")) << "keys keep their order";
+}
+
+TEST(AuthFileChange, ANewFileIsMadeOfNothing) {
+  std::string made = with_credential("", "auth.json", "localhost:5000", "", kAlice, false);
+  EXPECT_EQ(user_for(made, "localhost:5000"), "alice");
+}
+
+TEST(AuthFileChange, DockerHubIsCalledAsTheFileCallsIt) {
+  std::string docker = with_credential("", "config.json", "docker.io", "", kAlice, true);
+  EXPECT_NE(docker.find("https://index.docker.io/v1/"), std::string::npos);
+  std::string containers = with_credential(docker, "auth.json", "docker.io", "", kAlice, false);
+  EXPECT_NE(containers.find("\"docker.io\""), std::string::npos);
+  EXPECT_EQ(containers.find("index.docker.io"), std::string::npos) << "one registry, one entry";
+}
+
+TEST(AuthFileChange, LogoutTakesExactlyOneRegistryOut) {
+  std::string file = auths({{"example.com", "one"}, {"example.com:5000", "two"}, {"example.com/team", "three"}});
+  auto after = without_credential(file, "auth.json", "example.com", "");
+  ASSERT_TRUE(after);
+  EXPECT_EQ(user_for(*after, "example.com", "other/x"), "");
+  EXPECT_EQ(user_for(*after, "example.com:5000"), "two");
+  EXPECT_EQ(user_for(*after, "example.com", "team/x"), "three");
+  EXPECT_FALSE(without_credential(*after, "auth.json", "example.com", ""));
+  auto part = without_credential(file, "auth.json", "example.com", "team");
+  ASSERT_TRUE(part);
+  EXPECT_EQ(user_for(*part, "example.com", "team/x"), "one");
+}
+
+TEST(AuthFileChange, HelpersKeepWhatTheFileGivesThem) {
+  std::string file = R"({"credsStore":"pass","credHelpers":{"example.com":"gcloud"}})";
+  EXPECT_EQ(find_helper(file, "config.json", "example.com", "")->helper, "gcloud");
+  EXPECT_EQ(find_helper(file, "config.json", "quay.io", "")->helper, "pass");
+  EXPECT_EQ(find_helper(file, "config.json", "docker.io", "")->server, "https://index.docker.io/v1/");
+  EXPECT_FALSE(find_helper("{}", "config.json", "quay.io", ""));
+}
+
+TEST(AuthFileChange, WhatIsNoJsonIsNotReplaced) {
+  EXPECT_THROW(with_credential("not json", "auth.json", "quay.io", "", kAlice, false), Error);
+  EXPECT_THROW(with_credential("[]", "auth.json", "quay.io", "", kAlice, false), Error);
+}
+
+}  // namespace
+}  // namespace imgb

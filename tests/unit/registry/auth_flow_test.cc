@@ -112,7 +112,7 @@ TEST_F(AuthFlow, F9_A401LoopEndsAfterTwo) {
 TEST_F(AuthFlow, WithoutACredentialTheErrorSaysHowToLogIn) {
   PrivateRegistry guarded(with(FakeRegistry::Auth::basic));
   std::string text = error_of(ErrorKind::denied, [&] { client.get_manifest(guarded.name(), {}); });
-  EXPECT_NE(text.find("podman login " + guarded.registry.host()), std::string::npos) << text;
+  EXPECT_NE(text.find("imgb login " + guarded.registry.host()), std::string::npos) << text;
 }
 
 TEST_F(AuthFlow, AWrongPasswordIsAnErrorThatDoesNotShowIt) {
@@ -199,7 +199,9 @@ TEST_F(AuthFlow, V62_ARegistryThatNamesAnothersTokenServiceGetsNoTokenOfTheUsers
     std::string text = error_of(ErrorKind::denied, [&] { client.get_manifest(attacker.name(), {}); });
     EXPECT_FALSE(victim.registry.was_sent_credentials());
     EXPECT_FALSE(attacker.registry.was_sent_credentials());
-    EXPECT_NE(text.find("podman login " + (of_attacker ? victim : attacker).registry.host()), std::string::npos)
+    EXPECT_NE(text.find((of_attacker ? "imgb login --verify=false " : "imgb login ") +
+                        (of_attacker ? victim : attacker).registry.host()),
+              std::string::npos)
         << text;
   }
   EXPECT_EQ(victim.registry.count("GET", "/token"), 2u);

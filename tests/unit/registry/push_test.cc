@@ -154,7 +154,7 @@ TEST_F(Push, F9_ABusyRegistryIsAskedAgain) {
 TEST_F(Push, RefusalsSayWhatToDo) {
   registry.add_fault({.method = "POST", .times = -1, .status = 403});
   std::string text = error_of(ErrorKind::denied, [&] { push(put_image("layer")); });
-  EXPECT_NE(text.find("docker login " + registry.host()), std::string::npos) << text;
+  EXPECT_NE(text.find("imgb login " + registry.host()), std::string::npos) << text;
   EXPECT_FALSE(registry.find_manifest("team/app", "1"));
 }
 
