@@ -6,22 +6,12 @@
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/oci/image_config.h"
+#include "core/store/copy_image.h"
 
 namespace imgb {
 namespace {
 
 bool is_attestation(const Descriptor& entry) { return entry.platform && entry.platform->os == "unknown"; }
-
-std::set<Digest> entries_for(const Index& index, const std::vector<Platform>& platforms) {
-  std::set<Digest> wanted;
-  for (const Platform& want : platforms) wanted.insert(choose_platform(index, want).digest);
-  for (const Descriptor& entry : index.manifests) {
-    auto about = entry.annotations.find("vnd.docker.reference.digest");
-    auto subject = about == entry.annotations.end() ? std::nullopt : Digest::find(about->second);
-    if (platforms.empty() || (subject && wanted.contains(*subject))) wanted.insert(entry.digest);
-  }
-  return wanted;
-}
 
 Platform platform_of(ImageReader& from, const Manifest& image, const std::stop_token& stop) {
   const Descriptor& config = image.config;
@@ -40,7 +30,7 @@ void JoinedImages::add(std::unique_ptr<ImageReader> owned, const std::vector<Pla
              [&] {
                FetchedManifest image = source.get_named(nullptr, stop);
                if (auto* index = std::get_if<Index>(&image.content)) {
-                 std::set<Digest> wanted = entries_for(*index, platforms);
+                 std::set<Digest> wanted = children_for(*index, platforms);
                  for (Descriptor& entry : index->manifests)
                    if (wanted.contains(entry.digest)) add_entry(std::move(entry), source);
                  return;
