@@ -1,18 +1,32 @@
 #include "cli/served_catalog.h"
 
 #include "core/base/error.h"
-#include "registry/server/layout_catalog.h"
 #include "registry/server/tar_catalog.h"
+#include "registry/server_store/store_catalog.h"
 
 namespace imgb {
+namespace {
 
-std::unique_ptr<server::Catalog> open_catalog(const std::filesystem::path& path) {
+std::unique_ptr<server::Catalog> open_folder(const std::filesystem::path& path, std::string own_name) {
+  Dir folder = Dir::open_host(path);
+  if (server::StoreReader::is_store(folder))
+    return std::make_unique<server::StoreReader>(std::move(folder), std::move(own_name));
+  return std::make_unique<server::LayoutCatalog>(std::move(folder), std::move(own_name));
+}
+
+}  // namespace
+
+std::unique_ptr<server::Catalog> open_catalog(const std::filesystem::path& path, bool writable) {
   std::error_code unknown;
-  auto status = std::filesystem::status(path, unknown);
+  auto type = std::filesystem::status(path, unknown).type();
   std::string own_name = server::repository_name_for(path);
-  switch (status.type()) {
+  if (writable && type == std::filesystem::file_type::regular)
+    throw Error(ErrorKind::input, fmt::format("{} is a file: nothing can be pushed into it", path.string()))
+        .set_hint("unpack it into a folder, or serve it without --writable");
+  if (writable) return server::StoreCatalog::open(path, own_name);
+  switch (type) {
     case std::filesystem::file_type::directory:
-      return std::make_unique<server::LayoutCatalog>(Dir::open_host(path), own_name);
+      return open_folder(path, own_name);
     case std::filesystem::file_type::regular:
       return std::make_unique<server::TarCatalog>(path, own_name);
     case std::filesystem::file_type::not_found:

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/digest.h"
+#include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/stream.h"
 #include "core/oci/descriptor.h"
@@ -20,6 +21,11 @@ class BlobWriter : public Sink {
   /// Makes the blob visible under its own digest. It becomes durable when an image that needs it is named (publish.h).
   /// With an expected descriptor, Error(corrupt) when size or digest differ, and nothing is kept. Call once, last.
   virtual Descriptor commit(std::string media_type) = 0;
+  /// From now on commit() takes no other content than this digest's: Error(corrupt), and nothing is kept. For a writer
+  /// that was made before the digest was known. Error(unsupported) for an algorithm that the bytes were not hashed by.
+  virtual void expect(const Digest& digest) {
+    throw_error(ErrorKind::unsupported, "{} cannot be expected now", digest.str());
+  }
   virtual std::uint64_t size_bytes() const = 0;  ///< Written so far, resumed part included.
 };
 

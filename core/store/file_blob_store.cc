@@ -47,8 +47,17 @@ class FreshWriter : public BlobWriter {
   }
   std::uint64_t size_bytes() const override { return size_; }
 
+  void expect(const Digest& digest) override {
+    if (digest.algorithm() != DigestAlgorithm::sha256)
+      throw_error(ErrorKind::unsupported, "{} is not of sha256", digest.str());
+    expected_ = digest;
+  }
+
   Descriptor commit(std::string media_type) override {
     Digest digest = hasher_.finish();
+    if (expected_ && digest != *expected_)
+      throw_error(ErrorKind::corrupt, "digest mismatch: got {} ({} bytes), want {}", digest.str(), size_,
+                  expected_->str());
     bool there = lease_.hold(digest.str(), [&] { return is_there(digest); });
     if (!there) place(digest);
     return {.media_type = std::move(media_type), .digest = digest, .size_bytes = size_};
@@ -96,6 +105,7 @@ class FreshWriter : public BlobWriter {
   std::string name_;  ///< In ingest/; empty while the file is unnamed.
   Fd file_;
   Hasher hasher_;
+  std::optional<Digest> expected_;
   std::uint64_t size_ = 0;
 };
 

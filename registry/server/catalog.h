@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/digest.h"
 #include "core/base/dir.h"
@@ -35,11 +36,13 @@ class CatalogWriter {
  public:
   virtual ~CatalogWriter() = default;
   virtual std::unique_ptr<BlobWriter> begin_blob() = 0;
-  /// Is there, and stays for a while, whoever collects garbage: a client that was told so does not send it.
-  virtual bool holds(const Digest& digest) = 0;
-  /// Puts the manifest there, durably with all that it needs, and gives it the name; without one it is kept nameless.
-  virtual void put_manifest(const Descriptor& manifest, std::string_view bytes,
-                            const std::optional<Reference>& name) = 0;
+  /// Its size when it is there; then it stays for a while, whoever collects garbage: a client that was told so does not
+  /// send it.
+  virtual std::optional<std::uint64_t> hold(const Digest& digest) = 0;
+  /// Puts the manifest there, durably with all that it needs, and gives it the name: one with a tag, or with its
+  /// digest. `children`: of an index; they need no names of their own any more.
+  virtual void put_manifest(const Descriptor& manifest, std::string_view bytes, const Reference& name,
+                            const std::vector<Digest>& children) = 0;
   virtual bool remove_name(const Reference& name) = 0;  ///< False: there was none.
   /// Its names in this repository ("docker.io/library/debian"), and its place among those that have no name.
   virtual bool remove_manifest(const std::string& repository, const Digest& digest) = 0;

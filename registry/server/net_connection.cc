@@ -100,7 +100,7 @@ asio::awaitable<bool> NetConnection::serve_one(RequestHead head) {
   auto began = Clock::now();
   head.peer = peer_;
   deadline_ = Clock::time_point::max();
-  sent_ = 0;
+  sent_ = received_ = 0;
   failure_.clear();
   Reply reply = co_await answer(head);
   co_await settle(reply);
@@ -112,6 +112,8 @@ asio::awaitable<bool> NetConnection::serve_one(RequestHead head) {
   } catch (const std::exception&) {
     whole = false;
   }
+  auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began);
+  shared_.service.metrics().count({route_, head.method, reply.status, sent_, received_, took});
   if (shared_.options.log)
     shared_.options.log({.peer = peer_,
                          .method = head.method,
@@ -119,16 +121,22 @@ asio::awaitable<bool> NetConnection::serve_one(RequestHead head) {
                          .user_agent = std::string(head.headers.find("User-Agent").value_or("")),
                          .status = reply.status,
                          .sent_bytes = sent_,
-                         .took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - began),
+                         .took = took,
                          .whole = whole,
-                         .failure = failure_});
+                         .failure = reply.status >= 500 || !whole ? failure_ : ""});
   co_return keep_alive&& whole;
 }
 
 asio::awaitable<Reply> NetConnection::answer(const RequestHead& head) {
+  Route route = parse_route(head.target);
+  route_ = name_of(route);
+  Gate::Access access = shared_.service.look(head, route);
+  if (access == Gate::Access::unknown)
+    access = co_await on_worker(shared_.doorkeepers, [&] { return shared_.service.check(head); });
+  if (access != Gate::Access::granted) co_return Service::unauthorized();
   std::optional<Service::Step> step;
   try {
-    step.emplace(shared_.service.begin(head, parse_route(head.target)));
+    step.emplace(shared_.service.begin(head, route));
   } catch (const std::exception& e) {
     failure_ = describe(e);
     co_return Service::reply_for(e);
@@ -166,6 +174,7 @@ asio::awaitable<void> NetConnection::read_body(const RequestHead& head, Work& wo
     }
     RequestReader::Piece read = reader_.read_body(unread(), piece);
     begin_ += read.used;
+    received_ += read.got;
     if (read.got > 0) {
       deadline_ = Clock::time_point::max();
       co_await on_worker(shared_.workers, [&] { work.take(std::span(piece).first(read.got)); });

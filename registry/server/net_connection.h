@@ -39,7 +39,8 @@ class NetConnection {
   std::string input_;
   std::size_t begin_ = 0, end_ = 0;
   bool idle_ = false, aborted_ = false, body_pending_ = false;
-  std::uint64_t sent_ = 0;
+  std::uint64_t sent_ = 0, received_ = 0;
+  std::string_view route_ = "unknown";
   std::string failure_;
   Clock::time_point deadline_ = Clock::time_point::max(), idle_since_{};
   std::shared_ptr<asio::steady_timer> waiting_;

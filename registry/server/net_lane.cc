@@ -10,13 +10,13 @@
 namespace imgb::server {
 
 void NetLane::adopt(std::unique_ptr<NetStream> stream, std::string peer) {
-  ++shared_.connections;
+  ++shared_.service.metrics().connections;
   auto connection = std::make_shared<NetConnection>(shared_, std::move(stream), std::move(peer));
   auto live = [this, connection]() -> asio::awaitable<void> {
     auto place = connections_.insert(connections_.end(), connection.get());
     co_await connection->serve();
     connections_.erase(place);
-    --shared_.connections;
+    --shared_.service.metrics().connections;
   };
   asio::co_spawn(context_, std::move(live), asio::detached);
 }

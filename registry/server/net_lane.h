@@ -24,7 +24,7 @@ struct NetShared {
   Service& service;
   const ServerOptions& options;
   TaskGroup& workers;
-  std::atomic<std::size_t> connections = 0;
+  TaskGroup& doorkeepers;  ///< Compare passwords, which takes long, apart from those who work.
   std::atomic<bool> ending = false;
 };
 

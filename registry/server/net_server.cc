@@ -62,8 +62,9 @@ std::optional<tcp::acceptor> listen_on(asio::io_context& context, const tcp::end
 
 struct Server::State {
   State(Service& service, ServerOptions given)
-      : options(std::move(given)), workers(kWorkers), shared{service, options, workers} {
+      : options(std::move(given)), workers(kWorkers), doorkeepers(1), shared{service, options, workers, doorkeepers} {
     for (unsigned i = 0; i < std::max(1U, options.threads); ++i) lanes.push_back(std::make_unique<NetLane>(shared));
+    tending.emplace(lanes[0]->context());
     if (options.tls) prepare_tls();
     for (const std::string& address : options.addresses) listen(address);
     if (acceptors.empty()) throw_error(ErrorKind::usage, "there is no address to listen on");
@@ -112,9 +113,10 @@ struct Server::State {
   }
 
   void admit(NetLane& lane, tcp::socket socket) {
-    if (shared.connections >= options.max_connections) {
+    if (shared.service.metrics().connections >= options.max_connections) {
       for (auto& other : lanes) other->evict_idle();
-      if (shared.connections >= options.max_connections + options.max_connections / 8) return;  // it is closed
+      if (shared.service.metrics().connections >= options.max_connections + options.max_connections / 8)
+        return;  // it is closed
     }
     error_code gone;
     tcp::endpoint peer = socket.remote_endpoint(gone);
@@ -124,20 +126,33 @@ struct Server::State {
                peer.address().to_string());
   }
 
+  /// Once in a while, until the end.
+  asio::awaitable<void> tend() {
+    constexpr std::chrono::seconds kOften{10};
+    while (!shared.ending) {
+      tending->expires_after(kOften);
+      error_code hurried;
+      co_await tending->async_wait(asio::redirect_error(asio::use_awaitable, hurried));
+      if (!shared.ending) co_await on_worker(workers, [this] { shared.service.tend(); });
+    }
+  }
+
   void end() {
     shared.ending = true;
     asio::post(lanes[0]->context(), [this] {
       for (tcp::acceptor& acceptor : acceptors) acceptor.close();
+      tending->cancel();
     });
     for (auto& lane : lanes) lane->end();
   }
 
   ServerOptions options;
-  TaskGroup workers;
+  TaskGroup workers, doorkeepers;
   NetShared shared;
   std::optional<asio::ssl::context> tls;
   std::vector<std::unique_ptr<NetLane>> lanes;
   std::vector<tcp::acceptor> acceptors;
+  std::optional<asio::steady_timer> tending;
   std::size_t next = 0;
 };
 
@@ -151,11 +166,12 @@ std::vector<std::string> Server::addresses() const {
   return all;
 }
 
-std::size_t Server::connections() const { return state_->shared.connections; }
+std::size_t Server::connections() const { return state_->shared.service.metrics().connections; }
 
 void Server::run(std::stop_token stop) {
   for (tcp::acceptor& acceptor : state_->acceptors)
     asio::co_spawn(state_->lanes[0]->context(), state_->accept(acceptor), asio::detached);
+  asio::co_spawn(state_->lanes[0]->context(), state_->tend(), asio::detached);
   std::vector<std::jthread> threads;
   for (auto& lane : state_->lanes) threads.emplace_back([&lane] { lane->run(); });
   std::mutex mutex;

@@ -3,23 +3,33 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
+#include "registry/server/page.h"
+#include "registry/server/refusal.h"
+#include "registry/url.h"
 
 namespace imgb::server {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// An answer that takes time.
-class Later : public Work {
- public:
-  explicit Later(std::function<Reply()> answer) : answer_(std::move(answer)) {}
-  Reply finish() override { return answer_(); }
-
- private:
-  std::function<Reply()> answer_;
-};
+/// Its script and its style are within it, and it talks to nobody else.
+Reply page() {
+  return text_reply("text/html; charset=utf-8", std::string(page_html()))
+      .with("Content-Security-Policy",
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+      .with("Referrer-Policy", "no-referrer");
+}
 
 bool reads(const std::string& method) { return method == "GET" || method == "HEAD"; }
+
+std::string_view allowed_methods(const Route& route, bool writable) {
+  if (std::holds_alternative<route::Uploads>(route)) return writable ? "POST" : "";
+  if (std::holds_alternative<route::Upload>(route)) return writable ? "GET, HEAD, PATCH, PUT, DELETE" : "";
+  if (writable && std::holds_alternative<route::Manifest>(route)) return "GET, HEAD, PUT, DELETE";
+  if (writable && std::holds_alternative<route::Blob>(route)) return "GET, HEAD, DELETE";
+  return "GET, HEAD";
+}
 
 Reply not_allowed(std::string_view allowed, std::string_view why) {
   return error_reply(405, "UNSUPPORTED", why).with("Allow", std::string(allowed));
@@ -45,38 +55,87 @@ Reply unknown_repository(const Repository& repository) {
 
 }  // namespace
 
-Service::Service(Catalog& catalog) : catalog_(catalog), manifests_(catalog), verifier_(catalog) {}
+Service::Service(Catalog& catalog) : catalog_(catalog), manifests_(catalog), verifier_(catalog) {
+  if (CatalogWriter* writer = catalog.writer()) receiver_.emplace(*writer);
+}
 Service::~Service() = default;
 
+Gate::Access Service::look(const RequestHead& head, const Route& route) const {
+  return std::holds_alternative<route::Health>(route) ? Gate::Access::granted : gate_.look(head.headers);
+}
+
+Reply Service::unauthorized() {
+  return error_reply(401, "UNAUTHORIZED", "this registry wants a user and a password")
+      .with("WWW-Authenticate", "Basic realm=\"imgb\", charset=\"UTF-8\"");
+}
+
 Service::Step Service::begin(const RequestHead& head, const Route& route) {
-  auto later = [](auto answer) { return Step(std::make_unique<Later>(std::move(answer))); };
   if (const auto* bad = std::get_if<BadRoute>(&route)) return error_reply(bad->status, bad->code, bad->message);
-  if (!reads(head.method)) return not_allowed("GET, HEAD", "this registry is read-only");
+  if (reads(head.method))
+    if (auto step = read(head, route)) return *std::move(step);
+  if (receiver_)
+    if (auto step = receive(head, route)) return *std::move(step);
+  return not_allowed(allowed_methods(route, receiver_.has_value()),
+                     receiver_ ? "this is not done here" : "this registry is read-only");
+}
+
+std::optional<Service::Step> Service::read(const RequestHead& head, const Route& route) {
+  auto later = [](auto answer) { return Step(std::make_unique<LateAnswer>(std::move(answer))); };
   if (std::get_if<route::Base>(&route)) return text_reply("application/json", "{}\n");
   if (std::get_if<route::Health>(&route)) return text_reply("text/plain", "ok\n");
+  if (std::get_if<route::Metrics>(&route)) return metrics_page();
+  if (std::get_if<route::Page>(&route)) return page();
   if (const auto* asked = std::get_if<route::Manifest>(&route)) return manifest(head, *asked);
-  if (const auto* asked = std::get_if<route::Blob>(&route)) return blob(head, *asked);
+  if (const auto* asked = std::get_if<route::Blob>(&route)) return blob_step(head, *asked);
   if (const auto* asked = std::get_if<route::Tags>(&route)) return later([this, a = *asked] { return tags(a); });
   if (const auto* asked = std::get_if<route::Repositories>(&route))
     return later([this, a = *asked] { return repositories(a); });
   if (const auto* asked = std::get_if<route::Referrers>(&route))
     return later([this, a = *asked] { return referrers(a); });
-  if (std::get_if<route::Uploads>(&route) || std::get_if<route::Upload>(&route))
-    return not_allowed("", "this registry is read-only");
-  return error_reply(404, "UNSUPPORTED", "there is nothing of this name");
+  return std::nullopt;
+}
+
+std::optional<Service::Step> Service::receive(const RequestHead& head, const Route& route) {
+  auto step = [](std::unique_ptr<Work> work) { return work ? std::optional<Step>(std::move(work)) : std::nullopt; };
+  std::string user = gate_.user(head.headers);
+  if (const auto* asked = std::get_if<route::Uploads>(&route)) return step(receiver_->uploads(head, *asked, user));
+  if (const auto* asked = std::get_if<route::Upload>(&route)) return step(receiver_->upload(head, *asked, user));
+  if (const auto* asked = std::get_if<route::Manifest>(&route)) {
+    if (head.method == "PUT") return step(receiver_->put_manifest(head, *asked));
+    if (head.method == "DELETE")
+      return step(
+          std::make_unique<LateAnswer>([this, a = *asked] { return receiver_->remove_manifest(a, *contents()); }));
+  }
+  if (const auto* asked = std::get_if<route::Blob>(&route); asked && head.method == "DELETE")
+    return step(std::make_unique<LateAnswer>([this, a = *asked] { return receiver_->remove_blob(a); }));
+  return std::nullopt;
+}
+
+void Service::tend() {
+  if (receiver_) receiver_->tend();
+}
+
+Reply Service::metrics_page() const {
+  Verifier::Counts checked = verifier_.counts();
+  return text_reply("text/plain; version=0.0.4", metrics_.render({.connections = metrics_.connections,
+                                                                  .uploads = receiver_ ? receiver_->upload_count() : 0,
+                                                                  .good_blobs = checked.good,
+                                                                  .bad_blobs = checked.bad,
+                                                                  .checked_bytes = checked.bytes}));
 }
 
 Reply Service::reply_for(const std::exception& failure) {
+  if (const auto* refusal = dynamic_cast<const Refusal*>(&failure)) return refusal->reply();
   const auto* error = dynamic_cast<const Error*>(&failure);
   if (!error) return error_reply(500, "UNKNOWN", "the registry failed");
   if (const auto* system = dynamic_cast<const SystemError*>(error);
       system && (system->errno_value() == ENOSPC || system->errno_value() == EDQUOT || system->errno_value() == EFBIG))
-    return error_reply(507, "TOOMANYREQUESTS", "the registry's disk is full");
+    return error_reply(507, "UNKNOWN", "the registry's disk is full");
   switch (error->kind()) {
     case ErrorKind::corrupt:
       return error_reply(500, "UNKNOWN", error->message());
     case ErrorKind::unavailable:
-      return error_reply(503, "TOOMANYREQUESTS", error->message());
+      return error_reply(503, "UNKNOWN", error->message());
     default:
       return error_reply(500, "UNKNOWN", "the registry failed; its log says how");
   }
@@ -136,6 +195,15 @@ Reply Service::blob(const RequestHead& head, const route::Blob& asked) {
   auto flight = head.method == "GET" ? verifier_.check(asked.digest, *found) : nullptr;
   reply.blob = BlobBody{*std::move(found), answer.first, answer.length, std::move(flight), asked.digest};
   return reply;
+}
+
+/// Who hears that a blob is here does not send it: then it must stay.
+Service::Step Service::blob_step(const RequestHead& head, const route::Blob& asked) {
+  if (!receiver_ || head.method != "HEAD") return blob(head, asked);
+  return std::make_unique<LateAnswer>([this, head, asked] {
+    catalog_.writer()->hold(asked.digest);
+    return blob(head, asked);
+  });
 }
 
 Reply Service::repositories(const route::Repositories& asked) {

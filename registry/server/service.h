@@ -1,52 +1,61 @@
 #pragma once
 #include <memory>
-#include <span>
+#include <optional>
 #include <variant>
 
 #include "core/base/task.h"
 #include "registry/server/catalog.h"
 #include "registry/server/contents.h"
+#include "registry/server/gate.h"
+#include "registry/server/metrics.h"
+#include "registry/server/receiver.h"
 #include "registry/server/reply.h"
 #include "registry/server/request.h"
 #include "registry/server/route.h"
 #include "registry/server/verifier.h"
+#include "registry/server/work.h"
 
 namespace imgb::server {
-
-/// The rest of a request whose body is wanted, or whose answer takes time. One call at a time, on any thread that may
-/// wait for the disk. Failures are exceptions: Service::reply_for.
-class Work {
- public:
-  virtual ~Work() = default;
-  virtual bool wants_body() const { return false; }
-  virtual void take(std::span<const std::byte>) {}  ///< A piece of the body.
-  virtual Reply finish() = 0;
-};
 
 /// The registry: answers requests from a catalog, without a socket. Spec: OCI distribution-spec 1.1.
 /// Threads: all functions may be called at once.
 class Service {
  public:
-  explicit Service(Catalog& catalog);  ///< Borrows it.
+  explicit Service(Catalog& catalog);  ///< Borrows it. Takes what is pushed when the catalog has a writer.
   ~Service();
 
   using Step = std::variant<Reply, std::unique_ptr<Work>>;
   /// What to do about a request. Never waits for more than a small file of the disk.
   Step begin(const RequestHead& head, const Route& route);
+  /// May the request be answered? unknown: check() tells, which takes long.
+  Gate::Access look(const RequestHead& head, const Route& route) const;
+  Gate::Access check(const RequestHead& head) { return gate_.check(head.headers); }
+  static Reply unauthorized();
+
   /// What a failure of begin() or of Work is told as: names what it is about, not where this host keeps it.
   static Reply reply_for(const std::exception& failure);
 
+  Gate& gate() { return gate_; }
+  Metrics& metrics() { return metrics_; }
   Verifier::Counts checked() const { return verifier_.counts(); }
+  void tend();  ///< Now and then: ends what clients have given up. Waits for the disk.
 
  private:
+  std::optional<Step> read(const RequestHead& head, const Route& route);
+  std::optional<Step> receive(const RequestHead& head, const Route& route);
   std::shared_ptr<const Contents> contents();
   Reply manifest(const RequestHead& head, const route::Manifest& asked);
   Reply blob(const RequestHead& head, const route::Blob& asked);
+  Step blob_step(const RequestHead& head, const route::Blob& asked);
   Reply repositories(const route::Repositories& asked);
   Reply tags(const route::Tags& asked);
   Reply referrers(const route::Referrers& asked);
+  Reply metrics_page() const;
 
   Catalog& catalog_;
+  Gate gate_;
+  Metrics metrics_;
+  std::optional<Receiver> receiver_;
   Manifests manifests_;
   Verifier verifier_;
   struct Made {

