@@ -167,6 +167,8 @@ def users_of(root):
             open_files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
         except (FileNotFoundError, ProcessLookupError):
             continue  # it ended
+        except PermissionError:
+            continue  # not ours: root may look at all that it started
         if any(name == str(root) or name.startswith(f"{root}/") for name in open_files):
             found.append(pid)
     return found

@@ -14,7 +14,7 @@ from faults import ENVIRONMENT, IMGB, Broken, expect_nothing_left, expect_whole,
 NAMES = [b"new\nline", b"\xff\xfe", b" ", b"*", b"-rf", b"back\\slash", b"tab\t", b"quo'te\"", b"[x]", b"\x1b[2J", b"#x",
          b"...", b"a:b", b"$HOME", b"%25", b".wh", b"x.wh.y", b"n" * 255, "\u00e9".encode(), "e\u0301".encode(),
          b"A", b"a", b"\x01", b"\x7f", b"~", b"{a,b}", b"end."]
-LINKS = 2_000
+LINKS = 10_000
 HOLE_BYTES = 64 << 20
 LAST_TIME = 9_223_372_035  # in seconds, of 64 bits of nanoseconds
 # What a layer holds for it: not before 1970.
