@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -28,6 +29,40 @@ struct Move {
   int parked;  ///< Above all targets, so that no dup3 overwrites a source that is still needed.
 };
 
+struct Failure {
+  const char* at = nullptr;
+  int error = 0;
+};
+
+#if defined(__SANITIZE_THREAD__)
+// Its runtime takes the child for a fork of this thread, and sees no lock of the thread any more once they share
+// memory. So they share but this.
+constexpr int kShared = 0;
+class ChildsFailure {
+ public:
+  ChildsFailure()
+      : place_(::mmap(nullptr, sizeof(Failure), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (place_ == MAP_FAILED) throw_errno("memory to share with a child");
+    new (place_) Failure;
+  }
+  ChildsFailure(const ChildsFailure&) = delete;
+  ~ChildsFailure() { ::munmap(place_, sizeof(Failure)); }
+  Failure& get() { return *static_cast<Failure*>(place_); }
+
+ private:
+  void* place_;
+};
+#else
+constexpr int kShared = CLONE_VM;
+class ChildsFailure {
+ public:
+  Failure& get() { return failure_; }
+
+ private:
+  Failure failure_;
+};
+#endif
+
 struct Launch {
   const char* path = nullptr;  ///< nullptr: `program_fd` is executed.
   int program_fd = -1;
@@ -37,13 +72,11 @@ struct Launch {
   std::vector<int> kept;  ///< Targets, ascending, 0 to 2 included.
   bool die_with_parent = false, new_session = false;
   int parent_pidfd = -1;
-  const char* failed_at = nullptr;  ///< Written by the child.
-  int error = 0;
+  Failure* failure = nullptr;  ///< Written by the child.
 };
 
 int fail(Launch& launch, const char* where) {
-  launch.failed_at = where;
-  launch.error = errno;
+  *launch.failure = {where, errno};
   return -1;
 }
 
@@ -163,6 +196,8 @@ SpawnedChild spawn_child(const Spawn& spawn) {
     path = program_of(spawn);
     launch.path = path.c_str();
   }
+  ChildsFailure failure;
+  launch.failure = &failure.get();
   launch.argv = c_strings(spawn.argv);
   launch.env = c_strings(spawn.env);
   plan_descriptors(spawn, launch);
@@ -177,7 +212,7 @@ SpawnedChild spawn_child(const Spawn& spawn) {
 
   constexpr std::size_t kStackBytes = 64 * 1024;
   auto stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
-  int pidfd = -1, flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | static_cast<int>(spawn.clone_flags);
+  int pidfd = -1, flags = kShared | CLONE_VFORK | CLONE_PIDFD | SIGCHLD | static_cast<int>(spawn.clone_flags);
   pid_t pid = -1;
   int error = 0;
   {
@@ -187,14 +222,15 @@ SpawnedChild spawn_child(const Spawn& spawn) {
   }
   if (pid < 0) throw SystemError(error, "start " + printable(spawn.argv[0], 256));
   SpawnedChild child{pid, Fd(pidfd)};
-  if (!launch.failed_at) return child;
+  auto [failed_at, why] = failure.get();
+  if (!failed_at) return child;
   siginfo_t info;
   while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED) != 0 && errno == EINTR) {
   }
-  std::string what = fmt::format("start {}: {}", printable(spawn.argv[0], 256), launch.failed_at);
-  if (launch.error == ENOENT && std::string_view(launch.failed_at) == "execute")
+  std::string what = fmt::format("start {}: {}", printable(spawn.argv[0], 256), failed_at);
+  if (why == ENOENT && std::string_view(failed_at) == "execute")
     throw_error(ErrorKind::not_found, "{}: {}", what, std::strerror(ENOENT));
-  throw SystemError(launch.error, what);
+  throw SystemError(why, what);
 }
 
 }  // namespace imgb

@@ -124,24 +124,25 @@ TEST(TaskGroup, AStopThatComesAsSomebodyBeginsToWaitIsHeard) {
   constexpr std::chrono::seconds kEnough{5};  // a busy host does not come that far
   std::vector<std::stop_source> parents(kTries);
   std::barrier meet(2);
-  bool enough = false;
+  std::vector<char> enough(kTries);  // of each try: the other thread may still read of the one before
   auto spin = [](int rounds) {
     for (int i = 0; i < rounds; ++i) std::atomic_signal_fence(std::memory_order_seq_cst);
   };
   std::jthread stops([&] {
     for (int i = 0; i < kTries; ++i) {
       meet.arrive_and_wait();
-      if (enough) return;
+      auto at = static_cast<std::size_t>(i);
+      if (enough[at]) return;
       spin(i % 1000);
-      parents[static_cast<std::size_t>(i)].request_stop();
+      parents[at].request_stop();
     }
   });
   auto begin = std::chrono::steady_clock::now();
-  for (std::stop_source& parent : parents) {
-    TaskGroup group(1, parent.get_token());
-    enough = std::chrono::steady_clock::now() - begin > kEnough;
+  for (std::size_t i = 0; i < kTries; ++i) {
+    TaskGroup group(1, parents[i].get_token());
+    enough[i] = std::chrono::steady_clock::now() - begin > kEnough;
     meet.arrive_and_wait();
-    if (enough) return;
+    if (enough[i]) return;
     group.add([] {});
     try {
       group.join();  // hangs when the stop is missed
