@@ -159,19 +159,26 @@ def expect_digest(work, root):
         raise Broken(f"digest {got}, not {work.want}")
 
 
+def or_none(call, path):
+    """Of what is ours and still there."""
+    try:
+        return call(path)
+    except OSError as e:
+        if e.errno not in (errno.ENOENT, errno.ESRCH, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG):
+            raise
+        return None
+
+
+def open_names(pid):
+    """What a process has open."""
+    fds = or_none(os.listdir, f"/proc/{pid}/fd") or []
+    return filter(None, (or_none(os.readlink, f"/proc/{pid}/fd/{fd}") for fd in fds))
+
+
 def users_of(root):
     """Processes that have something of the store open: what a build leaves to run behind it, too."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            open_files = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended
-        except PermissionError:
-            continue  # not ours: root may look at all that it started
-        if any(name == str(root) or name.startswith(f"{root}/") for name in open_files):
-            found.append(pid)
-    return found
+    return [pid for pid in filter(str.isdigit, os.listdir("/proc"))
+            if any(name == str(root) or name.startswith(f"{root}/") for name in open_names(pid))]
 
 
 class Work:
