@@ -6,6 +6,7 @@ import shutil
 import typing
 import uuid
 
+import lab
 import memory
 
 
@@ -183,4 +184,68 @@ def scale(folder, ours, theirs):
         shutil.rmtree(app)
 
 
-ALL = {"cached": cached, "steps": steps, "copy": copy, "pull": pull, "run": run, "stages": stages, "scale": scale}
+class EmptyRegistry:
+    """One that nothing was pushed to: made anew before each run."""
+
+    def __init__(self, folder):
+        self.folder, self.number, self.registry = folder, 0, None
+
+    def renew(self):
+        self.stop()
+        self.number += 1
+        self.registry = lab.Registry(os.path.join(self.folder, f"empty-{self.number}"))
+        self.registry.__enter__()
+
+    def stop(self):
+        if self.registry:
+            self.registry.__exit__()
+            shutil.rmtree(self.registry.folder)
+            self.registry = None
+
+    def name(self):
+        return f"{self.registry.address}/bench/big:1"
+
+
+def push(folder, ours, theirs):
+    app = context(folder, "push", "FROM scratch\nCOPY . /app\n")
+    make_tree(os.path.join(app, "node_modules"), 29_000, 530_000_000)
+    empty = EmptyRegistry(folder)
+
+    def from_nothing(side):
+        def prepare():
+            empty.renew()
+            if side is ours:
+                ours.wipe()
+            else:
+                theirs("builder", "prune", "-af")
+
+        def run_ours():
+            ours("build", "--push", "-t", empty.name(), app)
+
+        def run_theirs():
+            theirs("build", "--provenance=false", "-t", empty.name(), app)
+            theirs("push", "-q", empty.name())
+
+        return Step(run_ours if side is ours else run_theirs, prepare)
+
+    yield Row("530 MB built and pushed", "8x", both(ours, theirs, from_nothing))
+
+    ours("build", "-t", "big:bench", app)
+    if theirs:
+        theirs("build", "--provenance=false", "-t", "big:bench", app)
+
+    def stored(side):
+        def run_ours():
+            ours("push", "big:bench", empty.name())
+
+        def run_theirs():
+            theirs("tag", "big:bench", empty.name())
+            theirs("push", "-q", empty.name())
+
+        return Step(run_ours if side is ours else run_theirs, empty.renew)
+
+    yield Row("push of 530 MB that is stored", "8x", both(ours, theirs, stored))
+    empty.stop()
+
+
+ALL = {"cached": cached, "steps": steps, "copy": copy, "pull": pull, "run": run, "stages": stages, "scale": scale, "push": push}
