@@ -12,7 +12,9 @@
 #include "cli/signals.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
+#include "registry/access.h"
 #include "registry/server/server.h"
+#include "registry/server_store/pull_through.h"
 
 namespace imgb {
 namespace {
@@ -35,6 +37,7 @@ class Serve : public Verb {
     flags.boolean(tls_.self_signed, "tls-self-signed", "Make a certificate, kept in --tls-cert and --tls-key if given");
     flags.text(htpasswd_, "htpasswd", "FILE", "Users and passwords (bcrypt); read again at SIGHUP").completes =
         Completes::file;
+    flags.list(upstreams_, "upstream", "REGISTRY,...", "Bring what is not here from these, and keep it");
     flags.boolean(quiet_, "q,quiet", "No access log");
     flags.argument(path_, "PATH").completes = Completes::file;
   }
@@ -43,8 +46,9 @@ class Serve : public Verb {
     SignalWatch& signals = env.watch_signals({SIGINT, SIGTERM, SIGHUP});
     if (addresses_.empty()) addresses_ = {"127.0.0.1:5000"};
     allow_many_connections();
-    auto catalog = open_catalog(path_ ? std::filesystem::path(*path_) : env.root(), writable_);
-    server::Service service(*catalog);
+    Served served = open(env);
+    server::Service service(*served.catalog);
+    if (served.through) service.set_upstream(*served.through);
     if (htpasswd_) service.gate().set(read_accounts(*htpasswd_));
     std::optional<AccessLog> log;
     if (!quiet_) log.emplace();
@@ -59,6 +63,30 @@ class Serve : public Verb {
   }
 
  private:
+  struct Served {
+    std::unique_ptr<RegistryAccess> access;  // used by those below, which end before it
+    std::unique_ptr<server::Catalog> catalog;
+    std::unique_ptr<server::PullThrough> through;
+  };
+  Served open(CliEnv& env) const {
+    std::filesystem::path path = path_ ? std::filesystem::path(*path_) : env.root();
+    Served served;
+    if (upstreams_.empty()) {
+      served.catalog = open_catalog(path, writable_);
+      return served;
+    }
+    auto registries = server::parse_registries(upstreams_);
+    auto catalog = open_filling_catalog(path, writable_);
+    // A client waits: better to tell it soon that a registry is away.
+    served.access = std::make_unique<RegistryAccess>(
+        environment_of_process(), env.user(), [&env](std::string text) { env.tell("WARNING: " + text); },
+        RetryLimits{.max_attempts = 3, .max_unreachable_attempts = 1});
+    served.through = std::make_unique<server::PullThrough>(*catalog, served.access->client,
+                                                           server::PullThrough::Options{std::move(registries)});
+    served.catalog = std::move(catalog);
+    return served;
+  }
+
   server::ServerOptions options(CliEnv& env, std::optional<AccessLog>& log) const {
     server::ServerOptions options{.addresses = addresses_, .tls = serve_tls(tls_, addresses_)};
     if (tls_.self_signed) {
@@ -92,7 +120,7 @@ class Serve : public Verb {
       env.tell("WARNING: passwords go over the network in clear: --tls-self-signed, or --tls-cert and --tls-key");
   }
 
-  std::vector<std::string> addresses_;
+  std::vector<std::string> addresses_, upstreams_;
   bool quiet_ = false, writable_ = false;
   ServeTls tls_;
   std::optional<std::string> path_, htpasswd_;

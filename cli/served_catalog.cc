@@ -16,14 +16,20 @@ std::unique_ptr<server::Catalog> open_folder(const std::filesystem::path& path, 
 
 }  // namespace
 
+std::unique_ptr<server::StoreCatalog> open_filling_catalog(const std::filesystem::path& path, bool writable) {
+  std::error_code unknown;
+  if (std::filesystem::status(path, unknown).type() == std::filesystem::file_type::regular)
+    throw Error(ErrorKind::input, fmt::format("{} is a file: nothing can be put into it", path.string()))
+        .set_hint("unpack it into a folder, or serve it as it is");
+  using Takes = server::StoreCatalog::Takes;
+  return server::StoreCatalog::open(path, server::repository_name_for(path), writable ? Takes::pushes : Takes::nothing);
+}
+
 std::unique_ptr<server::Catalog> open_catalog(const std::filesystem::path& path, bool writable) {
   std::error_code unknown;
   auto type = std::filesystem::status(path, unknown).type();
   std::string own_name = server::repository_name_for(path);
-  if (writable && type == std::filesystem::file_type::regular)
-    throw Error(ErrorKind::input, fmt::format("{} is a file: nothing can be pushed into it", path.string()))
-        .set_hint("unpack it into a folder, or serve it without --writable");
-  if (writable) return server::StoreCatalog::open(path, own_name);
+  if (writable) return open_filling_catalog(path, true);
   switch (type) {
     case std::filesystem::file_type::directory:
       return open_folder(path, own_name);

@@ -87,7 +87,13 @@ LocalImage read_local_image(const BlobStore& blobs, const Descriptor& image, con
     return read_local_image(blobs, choose_platform(*index, platform), platform);
   LocalImage local{image, std::get<Manifest>(std::move(parsed)), {}, {}, {}};
   local.config_json = read_blob(blobs, local.manifest.config, kMaxManifestBytes);
-  local.config = parse_image_config(local.config_json);
+  try {
+    local.config = parse_image_config(local.config_json);
+  } catch (const Error& e) {
+    const std::string& type = local.manifest.config.media_type;
+    if (e.kind() != ErrorKind::corrupt || type == media_type::kOciConfig || type == media_type::kDockerConfig) throw;
+    throw_error(ErrorKind::unsupported, "{} is no image: its config is {}", image.digest.str(), printable(type, 200));
+  }
   return local;
 }
 
@@ -104,6 +110,7 @@ std::vector<LocalImage> list_local_images(Store& store, const Platform& platform
         images.push_back(read_local_image(store.blobs(), image.descriptor, platform));
       } catch (const Error& e) {
         known.erase(at);
+        if (e.kind() == ErrorKind::unsupported) continue;  // signatures, charts and the like
         on_broken(fmt::format("{}: {}", image.name.empty() ? image.descriptor.digest.str() : image.name, e.what()));
         continue;
       }

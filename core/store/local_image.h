@@ -30,11 +30,12 @@ struct LocalImage {
 /// As people write it; a name in index.json that is no reference (other tools may set any) stays as it is.
 std::string familiar_name(const std::string& name);
 
-/// Reads manifest and config. Error(not_found) when the platform or a blob is missing, corrupt as the parsers say.
+/// Reads manifest and config. Error(not_found) when the platform or a blob is missing, corrupt as the parsers say,
+/// unsupported for an artifact of another kind.
 LocalImage read_local_image(const BlobStore& blobs, const Descriptor& image, const Platform& platform);
 
 /// All images of the store, each once with all its names, sorted by name, nameless ones last. One that cannot be read
-/// is left out and told to `on_broken`.
+/// is left out and told to `on_broken`; what is no image (a signature, a chart) is left out.
 std::vector<LocalImage> list_local_images(Store& store, const Platform& platform,
                                           const std::function<void(const std::string& what)>& on_broken);
 

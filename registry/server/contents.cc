@@ -18,7 +18,7 @@ std::vector<Digest> digests_of(const std::vector<Descriptor>& all) {
 }
 
 std::shared_ptr<const ServedManifest> read_manifest(const Digest& digest, std::string bytes) {
-  auto served = std::make_shared<ServedManifest>(ServedManifest{Descriptor{.digest = digest}, {}, {}, {}});
+  auto served = std::make_shared<ServedManifest>(ServedManifest{Descriptor{.digest = digest}, {}, {}, {}, {}});
   Descriptor& descriptor = served->descriptor;
   descriptor.size_bytes = bytes.size();
   try {
@@ -32,6 +32,10 @@ std::shared_ptr<const ServedManifest> read_manifest(const Digest& digest, std::s
         },
         content);
     if (auto* index = std::get_if<Index>(&content)) served->children = digests_of(index->manifests);
+    if (auto* image = std::get_if<Manifest>(&content)) {
+      served->blobs = image->layers;
+      served->blobs.push_back(image->config);
+    }
     // Spec: distribution-spec 1.1, "Listing Referrers": without a type of its own it has its config's.
     if (auto* image = std::get_if<Manifest>(&content); image && image->artifact_type.empty())
       descriptor.artifact_type = image->config.media_type;

@@ -18,7 +18,8 @@ namespace imgb::server {
 struct ServedManifest {
   Descriptor descriptor;  ///< With the artifact type and the annotations that referrers are listed with.
   std::string bytes;
-  std::vector<Digest> children;  ///< Of an index.
+  std::vector<Digest> children;   ///< Of an index.
+  std::vector<Descriptor> blobs;  ///< Of an image: config and layers.
   std::optional<Digest> subject;
 };
 

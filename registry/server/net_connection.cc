@@ -152,7 +152,8 @@ asio::awaitable<Reply> NetConnection::do_work(const RequestHead& head, Work& wor
   try {
     if (work.wants_body()) co_await read_body(head, work);
     deadline_ = Clock::time_point::max();
-    reply = co_await on_worker(shared_.workers, [&] { return work.finish(); });
+    TaskGroup& who = work.is_patient() ? shared_.patients : shared_.workers;
+    reply = co_await on_worker(who, [&] { return work.finish(); });
   } catch (const boost::system::system_error&) {
     throw;  // of the connection
   } catch (const std::exception& e) {

@@ -24,6 +24,7 @@ struct NetShared {
   Service& service;
   const ServerOptions& options;
   TaskGroup& workers;
+  TaskGroup& patients;     ///< Wait for other registries.
   TaskGroup& doorkeepers;  ///< Compare passwords, which takes long, apart from those who work.
   std::atomic<bool> ending = false;
 };

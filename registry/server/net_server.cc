@@ -15,7 +15,7 @@ namespace {
 
 using boost::system::error_code;
 
-constexpr unsigned kWorkers = 8;
+constexpr unsigned kWorkers = 8, kPatients = 64;
 
 std::string text_of(const tcp::endpoint& endpoint) {
   std::string host = endpoint.address().to_string();
@@ -62,7 +62,11 @@ std::optional<tcp::acceptor> listen_on(asio::io_context& context, const tcp::end
 
 struct Server::State {
   State(Service& service, ServerOptions given)
-      : options(std::move(given)), workers(kWorkers), doorkeepers(1), shared{service, options, workers, doorkeepers} {
+      : options(std::move(given)),
+        workers(kWorkers),
+        patients(kPatients),
+        doorkeepers(1),
+        shared{service, options, workers, patients, doorkeepers} {
     for (unsigned i = 0; i < std::max(1U, options.threads); ++i) lanes.push_back(std::make_unique<NetLane>(shared));
     tending.emplace(lanes[0]->context());
     if (options.tls) prepare_tls();
@@ -147,7 +151,7 @@ struct Server::State {
   }
 
   ServerOptions options;
-  TaskGroup workers, doorkeepers;
+  TaskGroup workers, patients, doorkeepers;
   NetShared shared;
   std::optional<asio::ssl::context> tls;
   std::vector<std::unique_ptr<NetLane>> lanes;

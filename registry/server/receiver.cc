@@ -9,7 +9,8 @@ namespace {
 
 std::string location(const Repository& repository, std::string_view kind, std::string_view what) {
   std::string path = fmt::format("/v2/{}/{}/{}", repository.asked, kind, what);
-  return repository.ns.empty() ? path : path + "?ns=" + percent_encode(repository.ns);
+  if (!repository.ns.empty()) path.append("?ns=").append(percent_encode(repository.ns));
+  return path;
 }
 
 /// "0-0" also for none, as all registries say it.

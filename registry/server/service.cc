@@ -85,7 +85,7 @@ std::optional<Service::Step> Service::read(const RequestHead& head, const Route&
   if (std::get_if<route::Health>(&route)) return text_reply("text/plain", "ok\n");
   if (std::get_if<route::Metrics>(&route)) return metrics_page();
   if (std::get_if<route::Page>(&route)) return page();
-  if (const auto* asked = std::get_if<route::Manifest>(&route)) return manifest(head, *asked);
+  if (const auto* asked = std::get_if<route::Manifest>(&route)) return manifest_step(head, *asked);
   if (const auto* asked = std::get_if<route::Blob>(&route)) return blob_step(head, *asked);
   if (const auto* asked = std::get_if<route::Tags>(&route)) return later([this, a = *asked] { return tags(a); });
   if (const auto* asked = std::get_if<route::Repositories>(&route))
@@ -180,25 +180,83 @@ Reply Service::manifest(const RequestHead& head, const route::Manifest& asked) {
   return reply;
 }
 
+Service::Step Service::manifest_step(const RequestHead& head, const route::Manifest& asked) {
+  const std::string& repository = asked.repository.name;
+  if (!upstream_ || !upstream_->covers(repository)) return manifest(head, asked);
+  const auto* tag = std::get_if<std::string>(&asked.which);
+  const auto* digest = std::get_if<Digest>(&asked.which);
+  if (tag && upstream_->is_fresh(repository, *tag)) return manifest(head, asked);
+  if (digest && contents()->holds(repository, *digest) && catalog_.find_blob(*digest)) return manifest(head, asked);
+  return std::make_unique<LateAnswer>([this, head, asked] { return brought_manifest(head, asked); }, true);
+}
+
+/// What is here counts when the other registry says nothing; when it says that there is none, that is said.
+Reply Service::brought_manifest(const RequestHead& head, const route::Manifest& asked) {
+  std::exception_ptr failure;
+  try {
+    upstream_->bring_manifest(asked.repository.name, asked.which);
+  } catch (const Error& e) {
+    bool is_answer = e.kind() == ErrorKind::not_found || e.kind() == ErrorKind::denied;
+    if (!is_answer) failure = std::current_exception();
+  }
+  Reply reply = manifest(head, asked);
+  if (reply.status == 404 && failure) std::rethrow_exception(failure);
+  return reply;
+}
+
+std::optional<Descriptor> Service::find_blob_of(const std::string& repository, const Digest& digest) {
+  auto all = contents();
+  for (const auto& [manifest, _] : all->manifests) {
+    if (!all->holds(repository, manifest)) continue;
+    auto read = manifests_.find(manifest);
+    if (!read) continue;
+    for (const Descriptor& blob : read->blobs)
+      if (blob.digest == digest) return blob;
+  }
+  return std::nullopt;
+}
+
+/// A blob of an image that came through here.
+Reply Service::brought_blob(const RequestHead& head, const route::Blob& asked) {
+  auto wanted = find_blob_of(asked.repository.name, asked.digest);
+  if (!wanted) return blob(head, asked);
+  if (head.method == "HEAD") return blob_reply(head, asked.digest, {{}, 0, wanted->size_bytes, {}}, nullptr);
+  try {
+    auto arriving = upstream_->bring_blob(asked.repository.name, *wanted);
+    if (!arriving) return blob(head, asked);
+    return blob_reply(head, asked.digest, std::move(arriving->file), std::move(arriving->flight));
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::not_found || e.kind() == ErrorKind::denied) return blob(head, asked);
+    throw;
+  }
+}
+
 Reply Service::blob(const RequestHead& head, const route::Blob& asked) {
   auto found = catalog_.find_blob(asked.digest);
   if (!found) return error_reply(404, "BLOB_UNKNOWN", fmt::format("there is no blob {}", asked.digest.str()));
-  std::string etag = '"' + asked.digest.str() + '"';
-  ContentAnswer answer = answer_content({etag, found->size_bytes}, head.headers);
+  // HEAD does not wait for what it does not send.
+  auto flight = head.method == "GET" ? verifier_.check(asked.digest, *found) : nullptr;
+  return blob_reply(head, asked.digest, *std::move(found), std::move(flight));
+}
+
+Reply Service::blob_reply(const RequestHead& head, const Digest& digest, BlobFile file,
+                          std::shared_ptr<Flight> flight) const {
+  std::string etag = '"' + digest.str() + '"';
+  ContentAnswer answer = answer_content({etag, file.size_bytes}, head.headers);
   Reply reply{.status = answer.status};
-  reply.with("Docker-Content-Digest", asked.digest.str()).with("ETag", etag);
+  reply.with("Docker-Content-Digest", digest.str()).with("ETag", etag);
   if (answer.status == 412 || answer.status == 304) return reply;
   reply.with("Accept-Ranges", "bytes").with("Cache-Control", "max-age=31536000, immutable");
   reply.with("Content-Type", "application/octet-stream");
   if (!answer.content_range.empty()) reply.with("Content-Range", answer.content_range);
-  // HEAD does not wait for what it does not send.
-  auto flight = head.method == "GET" ? verifier_.check(asked.digest, *found) : nullptr;
-  reply.blob = BlobBody{*std::move(found), answer.first, answer.length, std::move(flight), asked.digest};
+  reply.blob = BlobBody{std::move(file), answer.first, answer.length, std::move(flight), digest};
   return reply;
 }
 
 /// Who hears that a blob is here does not send it: then it must stay.
 Service::Step Service::blob_step(const RequestHead& head, const route::Blob& asked) {
+  if (upstream_ && upstream_->covers(asked.repository.name) && !catalog_.find_blob(asked.digest))
+    return std::make_unique<LateAnswer>([this, head, asked] { return brought_blob(head, asked); }, true);
   if (!receiver_ || head.method != "HEAD") return blob(head, asked);
   return std::make_unique<LateAnswer>([this, head, asked] {
     catalog_.writer()->hold(asked.digest);

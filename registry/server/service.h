@@ -12,6 +12,7 @@
 #include "registry/server/reply.h"
 #include "registry/server/request.h"
 #include "registry/server/route.h"
+#include "registry/server/upstream.h"
 #include "registry/server/verifier.h"
 #include "registry/server/work.h"
 
@@ -35,6 +36,9 @@ class Service {
   /// What a failure of begin() or of Work is told as: names what it is about, not where this host keeps it.
   static Reply reply_for(const std::exception& failure);
 
+  /// What is not here is brought from there, as far as it covers the names. Borrows it. Before the first request.
+  void set_upstream(Upstream& upstream) { upstream_ = &upstream; }
+
   Gate& gate() { return gate_; }
   Metrics& metrics() { return metrics_; }
   Verifier::Counts checked() const { return verifier_.counts(); }
@@ -46,6 +50,11 @@ class Service {
   std::shared_ptr<const Contents> contents();
   Reply manifest(const RequestHead& head, const route::Manifest& asked);
   Reply blob(const RequestHead& head, const route::Blob& asked);
+  Step manifest_step(const RequestHead& head, const route::Manifest& asked);
+  Reply brought_manifest(const RequestHead& head, const route::Manifest& asked);
+  Reply brought_blob(const RequestHead& head, const route::Blob& asked);
+  std::optional<Descriptor> find_blob_of(const std::string& repository, const Digest& digest);
+  Reply blob_reply(const RequestHead& head, const Digest& digest, BlobFile file, std::shared_ptr<Flight> flight) const;
   Step blob_step(const RequestHead& head, const route::Blob& asked);
   Reply repositories(const route::Repositories& asked);
   Reply tags(const route::Tags& asked);
@@ -56,6 +65,7 @@ class Service {
   Gate gate_;
   Metrics metrics_;
   std::optional<Receiver> receiver_;
+  Upstream* upstream_ = nullptr;
   Manifests manifests_;
   Verifier verifier_;
   struct Made {

@@ -13,18 +13,22 @@ class Work {
  public:
   virtual ~Work() = default;
   virtual bool wants_body() const { return false; }
-  virtual void take(std::span<const std::byte>) {}  ///< A piece of the body.
+  virtual bool is_patient() const { return false; }  ///< Waits for others than the disk, perhaps for minutes.
+  virtual void take(std::span<const std::byte>) {}   ///< A piece of the body.
   virtual Reply finish() = 0;
 };
 
 /// An answer that takes time.
 class LateAnswer : public Work {
  public:
-  explicit LateAnswer(std::function<Reply()> answer) : answer_(std::move(answer)) {}
+  explicit LateAnswer(std::function<Reply()> answer, bool patient = false)
+      : answer_(std::move(answer)), patient_(patient) {}
+  bool is_patient() const override { return patient_; }
   Reply finish() override { return answer_(); }
 
  private:
   std::function<Reply()> answer_;
+  bool patient_;
 };
 
 }  // namespace imgb::server

@@ -41,12 +41,12 @@ void StoreReader::report_damaged(const Digest& digest, const BlobFile& blob) {
   }
 }
 
-std::unique_ptr<StoreCatalog> StoreCatalog::open(const std::filesystem::path& path, std::string own_name) {
-  return std::make_unique<StoreCatalog>(Store::open(path), path, std::move(own_name));
+std::unique_ptr<StoreCatalog> StoreCatalog::open(const std::filesystem::path& path, std::string own_name, Takes takes) {
+  return std::make_unique<StoreCatalog>(Store::open(path), path, std::move(own_name), takes);
 }
 
-StoreCatalog::StoreCatalog(Store store, const std::filesystem::path& path, std::string own_name)
-    : StoreReader(Dir::open_host(path), std::move(own_name)), path_(path) {
+StoreCatalog::StoreCatalog(Store store, const std::filesystem::path& path, std::string own_name, Takes takes)
+    : StoreReader(Dir::open_host(path), std::move(own_name)), takes_(takes), path_(path) {
   opened_.with([&](Opened& opened) {
     opened.now = std::make_shared<Store>(std::move(store));
     opened.since = Clock::now();

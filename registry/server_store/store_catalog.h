@@ -27,16 +27,21 @@ class StoreReader : public LayoutCatalog {
 /// so `imgb prune` leaves alone what may be part of a push that runs, and takes what is left of those that never ended.
 class StoreCatalog : public StoreReader, private CatalogWriter {
  public:
+  /// From clients. What is brought from other registries comes by put_manifest() and store() in any case.
+  enum class Takes { pushes, nothing };
   /// Makes the store when there is none. Errors: as Store::open.
-  static std::unique_ptr<StoreCatalog> open(const std::filesystem::path& path, std::string own_name);
-  StoreCatalog(Store store, const std::filesystem::path& path, std::string own_name);
-  CatalogWriter* writer() override { return this; }
+  static std::unique_ptr<StoreCatalog> open(const std::filesystem::path& path, std::string own_name,
+                                            Takes takes = Takes::pushes);
+  StoreCatalog(Store store, const std::filesystem::path& path, std::string own_name, Takes takes);
+  CatalogWriter* writer() override { return takes_ == Takes::pushes ? this : nullptr; }
+
+  void put_manifest(const Descriptor& manifest, std::string_view bytes, const Reference& name,
+                    const std::vector<Digest>& children) override;
+  std::shared_ptr<Store> store();
 
  private:
   std::unique_ptr<BlobWriter> begin_blob() override;
   std::optional<std::uint64_t> hold(const Digest& digest) override;
-  void put_manifest(const Descriptor& manifest, std::string_view bytes, const Reference& name,
-                    const std::vector<Digest>& children) override;
   bool remove_name(const Reference& name) override;
   bool remove_manifest(const std::string& repository, const Digest& digest) override;
   Removed remove_blob(const Digest& digest) override;
@@ -47,8 +52,7 @@ class StoreCatalog : public StoreReader, private CatalogWriter {
     std::shared_ptr<Store> now, before;
     Clock::time_point since;
   };
-  std::shared_ptr<Store> store();
-
+  Takes takes_;
   std::filesystem::path path_;
   Guarded<Opened> opened_;
 };

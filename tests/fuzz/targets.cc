@@ -19,6 +19,7 @@ constexpr Target kTargets[] = {
     {"http_answer", http_answer},
     {"registries_conf", registries_conf},
     {"auth_file", auth_file},
+    {"server_request", server_request},
     {"user_files", user_files},
     {"terminal_text", terminal_text},
 };

@@ -49,6 +49,8 @@ void url(std::string_view bytes);
 void http_answer(std::string_view bytes);
 void registries_conf(std::string_view bytes);
 void auth_file(std::string_view bytes);
+// server_targets.cc
+void server_request(std::string_view bytes);
 // host_targets.cc
 void user_files(std::string_view bytes);
 void terminal_text(std::string_view bytes);

@@ -1,3 +1,4 @@
+#include "core/store/local_image.h"
 #include "registry/server_store/store_catalog.h"
 #include "tests/unit/registry_server/world.h"
 
@@ -271,6 +272,20 @@ TEST(Push, ReferrersAreTakenBeforeTheirSubject) {
   EXPECT_EQ(json_of(list)["manifests"][0]["digest"], Digest::of(signature).str());
   EXPECT_EQ(w.ask("DELETE", "/v2/foo/bar/manifests/" + Digest::of(signature).str()).status, 202);
   EXPECT_EQ(json_of(w.ask("GET", "/v2/foo/bar/referrers/" + subject.digest.str()))["manifests"].size(), 0U);
+}
+
+TEST(Push, AnArtifactIsNoBrokenImage) {
+  Writable w;
+  std::string artifact = render(Manifest{.media_type = std::string(media_type::kOciManifest),
+                                         .artifact_type = "x/chart",
+                                         .config = w.push_blob("{}", "application/vnd.oci.empty.v1+json"),
+                                         .layers = {w.push_blob("chart", "x/chart.layer")}});
+  EXPECT_EQ(w.put("1", artifact).status, 201);
+  EXPECT_EQ(w.ask("GET", "/v2/foo/bar/manifests/1").body, artifact);
+  std::vector<std::string> broken;
+  auto images = list_local_images(w.store, Platform::host(), [&](const std::string& what) { broken.push_back(what); });
+  EXPECT_TRUE(images.empty());
+  EXPECT_TRUE(broken.empty()) << broken[0];
 }
 
 TEST(Manage, TagsAreDeleted) {
