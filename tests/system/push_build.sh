@@ -42,7 +42,8 @@ skopeo --insecure-policy copy -q "oci-archive:$work/app.tar" "dir:$work/app.dir"
 
 # By digest alone: no tag comes to be.
 digest=$(imgb build -q -o "type=registry,name=$registry/by/digest,push-by-digest=true" "$work/app")
-equal "$(curl -s -o "$work/out" -w '%{http_code}' "http://$registry/v2/by/digest/manifests/$digest")" 200
+equal "$(curl -s -o "$work/out" -w '%{http_code}' -H 'Accept: application/vnd.oci.image.manifest.v1+json' \
+  "http://$registry/v2/by/digest/manifests/$digest")" 200
 equal "$(curl -s -o "$work/out" -w '%{http_code}' "http://$registry/v2/by/digest/tags/list")" 404 "tags"
 
 # What is wrong is said before anything is built, or with the name of what did not go.
