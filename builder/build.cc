@@ -1,8 +1,11 @@
 #include "builder/build.h"
 
 #include <algorithm>
+#include <set>
 #include <thread>
 
+#include "builder/cache_export.h"
+#include "builder/cache_import.h"
 #include "builder/copy_step.h"
 #include "builder/dockerfile_error.h"
 #include "builder/image_assembly.h"
@@ -36,7 +39,9 @@ class BuildRun {
         graph(), jobs, [this](std::size_t task, std::stop_token token) { work(task, std::move(token)); },
         [this](std::size_t task) { apply(task); }, stop);
     services_.save_contexts();
-    return assemble(stop);
+    BuildResult result = assemble(stop);
+    if (tools_.cache_import) tools_.cache_import->keep_what_is_here(stop);
+    return result;
   }
 
  private:
@@ -56,6 +61,7 @@ class BuildRun {
   /// Without a RUN nothing reads the base's bytes before the image is complete: they come beside the steps. A RUN
   /// fetches and unpacks in one stream.
   bool fetches_target_base_early() const {
+    if (!request_.fetch_result) return false;
     const StagePlan* stage = &plan_.stages.at(plan_.target);
     for (;;) {
       for (const BuildStep& step : stage->steps) {
@@ -190,30 +196,53 @@ class BuildRun {
     while (const auto* stage = std::get_if<StageInput>(&plan_.inputs[base])) base = plan_.stages.at(stage->stage).base;
     return base;
   }
-  std::optional<Reference> base_name() const {
+  std::optional<BuildResult::Base> base_of_result(const FileSystem& files) const {
     const auto* image = std::get_if<ImageInput>(&plan_.inputs[target_base()]);
-    return image ? std::optional(image->name) : std::nullopt;
+    if (!image) return std::nullopt;
+    return BuildResult::Base{image->name, files.base, files.base_source};
   }
-  /// Bytes of the base image that are not here yet.
+  /// Bytes of the result that are not here yet.
   void fetch_blobs(const FileSystem& files, const std::stop_token& stop) {
-    if (!files.base) return;
-    bool all_here = std::all_of(files.base->layers.begin(), files.base->layers.end(), [&](const Layer& layer) {
+    auto is_here = [&](const Layer& layer) {
       return tools_.store.blobs().find_size(layer.blob.digest) == layer.blob.size_bytes;
-    });
-    if (all_here) return;
-    Activity activity(tools_.progress, fmt::format("[internal] fetch {}", files.base->manifest.digest.str()));
-    services_.fetch_base(files, LayerNeed::blob, activity, stop);
+    };
+    if (std::ranges::all_of(files.layers, is_here)) return;
+    Activity activity(tools_.progress, files.made_at.empty()
+                                           ? fmt::format("[internal] fetch {}", files.base->manifest.digest.str())
+                                           : "fetching layers of the result");
+    services_.fetch(files, LayerNeed::blob, activity, stop);
     activity.done();
+  }
+
+  /// What a cache can be told: each step with its key. Those below the target in its own stages make the result.
+  std::vector<BuiltStep> built_steps() const {
+    std::set<std::size_t> of_result;
+    for (std::size_t stage = plan_.target;;) {
+      of_result.insert(stage);
+      const auto* below = std::get_if<StageInput>(&plan_.inputs[plan_.stages.at(stage).base]);
+      if (!below) break;
+      stage = below->stage;
+    }
+    std::vector<BuiltStep> steps;
+    for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+      const StepOutcome& outcome = outcomes_[i].value();
+      steps.push_back({outcome.key.value(), outcome.quick_key, outcome.made.layer, outcome.made.made_at,
+                       of_result.contains(tasks_[i].stage->index)});
+    }
+    return steps;
   }
 
   BuildResult assemble(const std::stop_token& stop) {
     const StagePlan& target = plan_.stages.at(plan_.target);
     FileSystem files = files_of(target, target.steps.size());
-    fetch_blobs(files, stop);
+    if (request_.fetch_result) fetch_blobs(files, stop);
+    std::vector<BuiltStep> steps = built_steps();
     Activity activity(tools_.progress, "exporting to image");
     ImageConfig image = target.config;
     finish_config(image, files, services_.new_file_time());
-    Descriptor config = write_blob(tools_.store.blobs(), render(image), std::string(media_type::kOciConfig));
+    std::string text = render(image);
+    if (request_.inline_cache) text = with_inline_cache(text, cache_document(steps, CacheMode::min));
+    Descriptor config = write_blob(tools_.store.blobs(), text, std::string(media_type::kOciConfig));
     Manifest manifest = make_manifest(config, files.layers, request_.annotations);
     Descriptor written = write_blob(tools_.store.blobs(), render(manifest), std::string(media_type::kOciManifest));
     activity.done();
@@ -222,7 +251,8 @@ class BuildRun {
             .config = std::move(image),
             .layers = files.layers,
             .base_layers = files.layers.size() - files.made_at.size(),
-            .base = base_name(),
+            .base = base_of_result(files),
+            .steps = std::move(steps),
             .source_date_epoch = plan_.source_date_epoch,
             .warnings = plan_.warnings,
             .steps_cached = cached_,
@@ -246,9 +276,21 @@ class BuildRun {
 BuildResult build(const BuildRequest& request, const BuildTools& tools, std::stop_token stop) {
   auto source = std::make_shared<const SourceText>(SourceText{request.dockerfile_name, request.dockerfile_text});
   Dockerfile file = parse_dockerfile(source);
+  TaskGroup beside(1, stop);  // caches are asked while images are
+  if (tools.cache_import)
+    beside.add([&] { tools.cache_import->load(request.platform.value_or(Platform::host()), beside.stop()); });
   BuildPlan plan = plan_build(file, request, tools.images, tools.progress, stop);
+  beside.join();
   for (const std::string& warning : plan.warnings) tools.progress.warn(warning);
-  return BuildRun(request, plan, tools, source).run(stop);
+  for (;;) {
+    try {
+      return BuildRun(request, plan, tools, source).run(stop);
+    } catch (const Error& e) {
+      // What an imported cache was believed to have it has not, and is asked no more.
+      if (e.kind() == ErrorKind::cancelled || !tools.cache_import || !tools.cache_import->lost_any()) throw;
+      tools.progress.warn("the build begins anew without it");
+    }
+  }
 }
 
 }  // namespace imgb

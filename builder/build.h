@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <stop_token>
@@ -50,13 +51,19 @@ struct BuildRequest {
 
   LayerOptions layers;  ///< How new layers are compressed. max_mtime is set from SOURCE_DATE_EPOCH.
   IngestLimits limits_of_ingest;
-  unsigned jobs = 0;     ///< Steps at once; 0: max(4, processors).
-  Nanoseconds now = 0;   ///< The clock, asked once by the caller.
-  bool explain = false;  ///< Say by notes why each step ran.
+  unsigned jobs = 0;          ///< Steps at once; 0: max(4, processors).
+  Nanoseconds now = 0;        ///< The clock, asked once by the caller.
+  bool explain = false;       ///< Say by notes why each step ran.
+  bool inline_cache = false;  ///< The image's config says what its layers were made by (docs/cache.md).
+  /// False: layers of the result that nobody had to read, the base's and those of an imported cache, may stay where
+  /// they are. Then they are not in the store.
+  bool fetch_result = true;
   /// Called when a RUN failed, in the failed step's world as it is (the upper folder with what the command left),
   /// before the world is dropped: --on-error=shell. May run another process there. At most once per build.
   std::function<void(const StepSpec&, const Error&)> on_run_failure;
 };
+
+class CacheImport;
 
 /// The parts of the program that a build works with. Borrowed.
 struct BuildTools {
@@ -66,15 +73,31 @@ struct BuildTools {
   BaseImageSource& images;
   RemoteFileSource& files;
   Progress& progress;
+  CacheImport* cache_import = nullptr;  ///< Caches elsewhere; not loaded yet. May be null.
+};
+
+/// A step of a build, as a build cache knows it.
+struct BuiltStep {
+  Digest key;
+  std::optional<Digest> quick_key;  ///< See StepCache::find_quick.
+  Layer layer;
+  Nanoseconds made_at = 0;
+  bool in_result = false;  ///< Its layer is one of the result's.
 };
 
 struct BuildResult {
   Descriptor manifest;  ///< OCI, in the store with all its blobs; it has no name yet (ImageIndex::set or keep).
   Digest config_digest;
   ImageConfig config;
-  std::vector<Layer> layers;                      ///< Bottom first.
-  std::size_t base_layers = 0;                    ///< How many of them came with the base image.
-  std::optional<Reference> base;                  ///< Its name, as it was asked for.
+  std::vector<Layer> layers;    ///< Bottom first.
+  std::size_t base_layers = 0;  ///< How many of them came with the base image.
+  struct Base {
+    Reference name;  ///< As it was asked for.
+    std::shared_ptr<const BaseImage> image;
+    BaseImageSource* source;  ///< Borrowed.
+  };
+  std::optional<Base> base;
+  std::vector<BuiltStep> steps;  ///< All that were carried out or found, of all stages that were needed.
   std::optional<std::int64_t> source_date_epoch;  ///< Seconds.
   std::vector<std::string> warnings;              ///< Also emitted as they came up.
   unsigned steps_cached = 0, steps_run = 0;

@@ -34,30 +34,85 @@ class CopyRun {
         below_(below),
         services_(services),
         activity_(activity),
+        from_(from),
         stop_(stop),
-        record_(step, services, activity),
-        input_(services, services.plan.inputs.at(copy_.from), from, activity, stop),
+        record_(step, copy_.link ? MadeUpon{} : MadeUpon{false, below.stack}, services, activity),
         look_up_(!step.no_cache) {}
 
   StepOutcome run() {
+    quick_key_ = find_key_of_stack();
+    if (quick_key_)
+      if (auto known = record_.find_quick(*quick_key_)) return *known;
+    input_.emplace(services_, services_.plan.inputs.at(copy_.from), from_, activity_, stop_);
     select();
-    if (!copy_.chown.empty()) owner_ = resolve_owner(copy_.chown, below_, services_, activity_, stop_);
-    auto unknown = input_.unknown_in(items_);
-    bool one_pass = unknown.bytes * 2 > unknown.all_bytes && (unknown.bytes > kOnePassBytes || !look_up_);
-    if (!one_pass) {
-      input_.hash_unknown(items_);
-      Ingredients key = make_key();
-      if (auto made = record_.find(key)) return {*made, true};
-      return services_.once(key.key(), [&] { return keep(key, write(is_unpacked(key))); });
-    }
-    // Nothing is known of these files: they are read once, into the layer, and the key comes from what was read.
-    Written written = write(false);
-    Ingredients key = make_key();
-    if (auto known = record_.find(key)) return {*known, true};
-    return {keep(key, std::move(written)), false};
+    if (reads_once()) return write_and_find();
+    input_->hash_unknown(items_);
+    if (auto known = find_by_names()) return *known;
+    find_owner();
+    Ingredients key = make_key(owner_text());
+    if (auto known = record_.find(key, quick_key_)) return *known;
+    StepOutcome made = services_.once(key.key(), [&] { return keep(key, write(is_unpacked(key))); });
+    return {std::move(made.made), made.cached, key.key(), quick_key_};
   }
 
  private:
+  /// Nothing is known of these files: they are read once, into the layer, and the key comes from what was read. Not
+  /// when another machine may have made the layer: then they are hashed first.
+  bool reads_once() const {
+    if (look_up_ && services_.imports_cache()) return false;
+    auto unknown = input_->unknown_in(items_);
+    return unknown.bytes * 2 > unknown.all_bytes && (unknown.bytes > kOnePassBytes || !look_up_);
+  }
+  StepOutcome write_and_find() {
+    find_owner();
+    Written written = write(false);
+    Ingredients key = make_key(owner_text());
+    if (asks_for_names()) quick_key_ = make_key_of_names();
+    if (auto known = record_.find(key, quick_key_)) return *known;
+    return {keep(key, std::move(written)), false, key.key(), quick_key_};
+  }
+
+  // --- quick keys (StepCache::find_quick) ---
+
+  /// --chown with names, which only the account files below can tell.
+  bool asks_for_names() const {
+    return !std::ranges::all_of(copy_.chown, [](char c) { return (c >= '0' && c <= '9') || c == ':'; });
+  }
+  /// What this copies is all in a stack of layers, which says what it is without being looked at.
+  std::optional<Digest> find_key_of_stack() const {
+    if (from_.layers.empty() || std::ranges::any_of(copy_.sources, is_url)) return std::nullopt;
+    Ingredients key;
+    key.add("kind", copy_.add ? "ADD 3 of a stack" : "COPY 3 of a stack");
+    key.add("from", from_.stack_text());
+    const auto* context = std::get_if<ContextInput>(&services_.plan.inputs.at(copy_.from));
+    if (const std::string* ignored = context ? services_.find_ignore_text(*context) : nullptr)
+      key.add("ignore", *ignored);
+    for (const std::string& source : copy_.sources) key.add("source", source);
+    key.add("checksum", copy_.checksum);
+    add_names(key);
+    add_manner(key);
+    return key.key();
+  }
+  Digest make_key_of_names() const {
+    Ingredients key = make_key({});
+    add_names(key);
+    return key.key();
+  }
+  void add_names(Ingredients& key) const {
+    if (!copy_.chown.empty()) key.add("--chown as written", copy_.chown);
+    if (asks_for_names()) key.add("accounts", below_.stack_text());
+  }
+  std::optional<StepOutcome> find_by_names() {
+    if (quick_key_ || !asks_for_names()) return std::nullopt;
+    quick_key_ = make_key_of_names();
+    return record_.find_quick(*quick_key_);
+  }
+
+  void find_owner() {
+    if (!copy_.chown.empty()) owner_ = resolve_owner(copy_.chown, below_, services_, activity_, stop_);
+  }
+  std::string owner_text() const { return owner_ ? fmt::format("{}:{}", owner_->first, owner_->second) : ""; }
+
   void select() {
     if (!copy_.checksum.empty() && (copy_.sources.size() != 1 || !is_url(copy_.sources[0]))) {
       throw_error(ErrorKind::input, "checksum requires HTTP(S) or Git sources");
@@ -73,7 +128,7 @@ class CopyRun {
         order_.push_back({&downloads_.back(), 0, 0});
         continue;
       }
-      auto found = select_source(input_.tree(), source, {copy_.exclude, copy_.parents}, stop_);
+      auto found = select_source(input_->tree(), source, {copy_.exclude, copy_.parents}, stop_);
       order_.push_back({nullptr, items_.size(), items_.size() + found.size()});
       std::move(found.begin(), found.end(), std::back_inserter(items_));
     }
@@ -90,16 +145,14 @@ class CopyRun {
     }
     MadeUpon upon = copy_.link ? MadeUpon{} : MadeUpon{false, below_.stack};
     MadeLayer made{std::move(written.layer), services_.request.now, upon};
-    record_.put(key, made);
+    record_.put(key, quick_key_, made);
     return made;
   }
 
-  Ingredients make_key() const {
-    Ingredients key;
-    key.add("kind", copy_.add ? "ADD 2" : "COPY 2");
+  /// What counts besides the files and their owner.
+  void add_manner(Ingredients& key) const {
     key.add("parent", copy_.link ? "none (--link)" : below_.stack_text());
     key.add("destination", copy_.to.path.str() + (copy_.to.folder && !copy_.to.path.is_root() ? "/" : ""));
-    if (owner_) key.add("--chown", fmt::format("{}:{}", owner_->first, owner_->second));
     if (!copy_.chmod.empty()) key.add("--chmod", copy_.chmod);
     key.add("flags", fmt::format("{}{}{}", copy_.link ? "link " : "", copy_.parents ? "parents " : "",
                                  !copy_.unpack   ? ""
@@ -109,6 +162,14 @@ class CopyRun {
     if (services_.plan.source_date_epoch) {
       key.add("SOURCE_DATE_EPOCH", std::to_string(*services_.plan.source_date_epoch));
     }
+    for (const CopyHeredoc& heredoc : copy_.heredocs) key.add(fmt::format("heredoc {}", heredoc.name), heredoc.content);
+  }
+
+  Ingredients make_key(const std::string& owner) const {
+    Ingredients key;
+    key.add("kind", copy_.add ? "ADD 3" : "COPY 3");
+    add_manner(key);
+    if (!owner.empty()) key.add("--chown", owner);
     // In the order in which they are placed, since later ones replace earlier ones.
     bool modes_count = copy_.chmod.empty() || !ModeChange::parse(copy_.chmod).is_octal() || copy_.add;
     for (const Placed& source : order_) {
@@ -119,7 +180,6 @@ class CopyRun {
         add_items(key, std::span(items_).subspan(source.first_item, source.end_item - source.first_item), modes_count);
       }
     }
-    for (const CopyHeredoc& heredoc : copy_.heredocs) key.add(fmt::format("heredoc {}", heredoc.name), heredoc.content);
     return key;
   }
 
@@ -170,8 +230,8 @@ class CopyRun {
   }
 
   std::unique_ptr<Source> open_alone(const TreeView::Node& node) {
-    if (!input_.is_folder()) input_.prepare({&node});
-    return input_.open(node);
+    if (!input_->is_folder()) input_->prepare({&node});
+    return input_->open(node);
   }
 
   void place_download(CopyPlanner& planner, const Download& download) {
@@ -186,7 +246,7 @@ class CopyRun {
   bool place_archive(CopyPlanner& planner, TreeView::Node& file, Open open) {
     auto found = find_archive(services_.tools.store, open, services_.request.limits_of_ingest, stop_);
     if (!found) return false;
-    input_.learn(file, found->content);
+    input_->learn(file, found->content);
     archives_.push_back({toc_of(services_.tools.store, found->layer, stop_),
                          StackFiles(services_.tools.store, services_.tools.snapshots, {found->layer}, stop_)});
     planner.place_archive(*archives_.back().toc, archives_.size(), copy_.to);
@@ -200,7 +260,7 @@ class CopyRun {
       if (entry.archive_offset) ranges[entry.input].push_back({0, *entry.archive_offset, entry.meta.size_bytes});
       if (is_from_tree(entry)) nodes.push_back(entry.source);
     }
-    if (!input_.is_folder()) input_.prepare(nodes);
+    if (!input_->is_folder()) input_->prepare(nodes);
     for (auto& [number, wanted] : ranges) archive(number).files.prepare(std::move(wanted));
   }
 
@@ -220,11 +280,11 @@ class CopyRun {
       auto bytes = archive(entry.input).files.open(StackFiles::Range{0, *entry.archive_offset, entry.meta.size_bytes});
       writer.add(std::move(out), bytes.get());
     } else if (is_from_tree(entry)) {
-      auto bytes = input_.open(*entry.source);
+      auto bytes = input_->open(*entry.source);
       out.content = entry.source->content;
       writer.add(std::move(out), bytes.get(),
-                 input_.vouches_for_open_file() ? LayerWriter::Claim::vouched : LayerWriter::Claim::checked);
-      input_.close(*entry.source, path);
+                 input_->vouches_for_open_file() ? LayerWriter::Claim::vouched : LayerWriter::Claim::checked);
+      input_->close(*entry.source, path);
     } else if (entry.source && is_download(entry.source)) {
       auto bytes = services_.tools.store.blobs().open(*entry.source->content);
       writer.add(std::move(out), bytes.get());
@@ -235,7 +295,7 @@ class CopyRun {
 
   /// What was written says what was read: digests for the key and for the stat cache.
   void learn(const CopyPlan& plan, const Toc& written) {
-    input_.remember(written);
+    input_->remember(written);
     std::map<const TreeView::Node*, Digest> contents;
     std::map<std::uint64_t, Digest> of_group;
     for (const auto& [path, entry] : plan) {
@@ -254,7 +314,7 @@ class CopyRun {
         }
       }
     }
-    input_.hash_unknown(items_);  // what others replaced at their destination, or an archive's own bytes
+    input_->hash_unknown(items_);  // what others replaced at their destination, or an archive's own bytes
   }
 
   struct Archive {
@@ -270,9 +330,11 @@ class CopyRun {
   const FileSystem& below_;
   StepServices& services_;
   Activity& activity_;
+  const FileSystem& from_;
   std::stop_token stop_;
   StepRecord record_;
-  TreeInput input_;
+  std::optional<TreeInput> input_;
+  std::optional<Digest> quick_key_;
   bool look_up_;
   std::optional<std::pair<std::uint32_t, std::uint32_t>> owner_;
   std::vector<CopyItem> items_;
@@ -297,8 +359,8 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   key.add("path", workdir.path.str());
   key.add("user", workdir.user);
   if (services.plan.source_date_epoch) key.add("SOURCE_DATE_EPOCH", std::to_string(*services.plan.source_date_epoch));
-  StepRecord record(step, services, activity);
-  if (auto made = record.find(key)) return {*made, true};
+  StepRecord record(step, {false, below.stack}, services, activity);
+  if (auto known = record.find(key)) return *known;
   PlaceOptions options{.now = services.new_file_time()};
   options.owner = resolve_folder_owner(workdir.user, below, services, activity, stop);
   CopyPlanner planner(services.view(below, activity, stop), std::move(options));
@@ -308,8 +370,8 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
   for (auto& [path, entry] : planner.take()) writer.add({.path = path, .meta = entry.meta});
   MadeLayer made{writer.finish(), services.request.now, {false, below.stack}};
   if (unpacked) services.tools.snapshots.adopt(*std::move(unpacked), below.layers, made.layer, stop);
-  record.put(key, made);
-  return {std::move(made), false};
+  record.put(key, {}, made);
+  return {std::move(made), false, key.key()};
 }
 
 }  // namespace imgb

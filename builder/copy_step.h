@@ -18,14 +18,19 @@ StepOutcome run_workdir(const BuildStep& step, const FileSystem& below, StepServ
 /// Key and record of a step: what run_* share.
 class StepRecord {
  public:
-  StepRecord(const BuildStep& step, StepServices& services, Activity& activity)
-      : step_(step), services_(services), activity_(activity) {}
-  /// The result that the cache has for the key; says why there is none when the build explains.
-  std::optional<MadeLayer> find(const Ingredients& key);
-  void put(const Ingredients& key, const MadeLayer& layer);
+  /// `upon`: what a layer of this step is made upon.
+  StepRecord(const BuildStep& step, MadeUpon upon, StepServices& services, Activity& activity)
+      : step_(step), upon_(upon), services_(services), activity_(activity) {}
+  /// The result that this store, or an imported cache, has for the key; says why there is none when the build explains.
+  std::optional<StepOutcome> find(const Ingredients& key, const std::optional<Digest>& quick_key = {});
+  std::optional<StepOutcome> find_quick(const Digest& quick_key);
+  void put(const Ingredients& key, const std::optional<Digest>& quick_key, const MadeLayer& layer);
 
  private:
+  void explain_miss(const Ingredients& key);
+
   const BuildStep& step_;
+  MadeUpon upon_;
   StepServices& services_;
   Activity& activity_;
 };

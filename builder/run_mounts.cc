@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "builder/bind_source.h"
 #include "builder/cache_mounts.h"
 #include "builder/root_folder.h"
@@ -29,9 +31,9 @@ std::string owner_text(const run_mount::Cache& cache) {
 
 class KeyOfMounts {
  public:
-  KeyOfMounts(Ingredients& key, const std::map<InputId, FileSystem>& inputs, StepServices& services, Activity& activity,
-              const std::stop_token& stop)
-      : key_(key), inputs_(inputs), services_(services), activity_(activity), stop_(stop) {}
+  KeyOfMounts(Ingredients& key, MountKeys kind, const std::map<InputId, FileSystem>& inputs, StepServices& services,
+              Activity& activity, const std::stop_token& stop)
+      : key_(key), kind_(kind), inputs_(inputs), services_(services), activity_(activity), stop_(stop) {}
 
   void add(const PlannedMount& mount, std::size_t number) {
     name_ = fmt::format("mount {}", number + 1);
@@ -41,16 +43,24 @@ class KeyOfMounts {
  private:
   void handle(const run_mount::Bind& bind, const PlannedMount& mount) {
     key_.add(name_, fmt::format("bind {}{}", mount.target.str(), bind.writable ? " rw" : ""));
-    BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
-                      RootedPath::clean(bind.source), services_, activity_, stop_);
-    source.add_to(key_, name_);
+    add_source(*mount.input, RootedPath::clean(bind.source));
   }
   void handle(const run_mount::Cache& cache, const PlannedMount& mount) {
     key_.add(name_, fmt::format("cache {}{}{}", mount.target.str(), cache.read_only ? " ro" : "", owner_text(cache)));
-    if (!mount.input) return;
-    BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
-                      RootedPath::clean(cache.source), services_, activity_, stop_);
-    source.add_to(key_, name_);
+    if (mount.input) add_source(*mount.input, RootedPath::clean(cache.source));
+  }
+  void add_source(InputId input, const RootedPath& path) {
+    const FileSystem& files = files_of(inputs_, input);
+    const Input& from = services_.plan.inputs.at(input);
+    if (kind_ == MountKeys::content || files.layers.empty()) {
+      BindSource(from, files, path, services_, activity_, stop_).add_to(key_, name_);
+      return;
+    }
+    const auto* context = std::get_if<ContextInput>(&from);
+    const std::string* ignored = context ? services_.find_ignore_text(*context) : nullptr;
+    key_.add(fmt::format("{} stack", name_), files.stack_text());
+    key_.add(fmt::format("{} path", name_), path.str());
+    if (ignored) key_.add(fmt::format("{} ignore", name_), *ignored);
   }
   void handle(const run_mount::Tmpfs& tmpfs, const PlannedMount& mount) {
     key_.add(name_, fmt::format("tmpfs {} {}", mount.target.str(), tmpfs.size_bytes));
@@ -66,6 +76,7 @@ class KeyOfMounts {
   }
 
   Ingredients& key_;
+  MountKeys kind_;
   const std::map<InputId, FileSystem>& inputs_;
   StepServices& services_;
   Activity& activity_;
@@ -255,9 +266,15 @@ class Opener {
 
 }  // namespace
 
-void add_mounts(Ingredients& key, const RunStep& run, const std::map<InputId, FileSystem>& inputs,
+bool mounts_stacks(const RunStep& run, const std::map<InputId, FileSystem>& inputs) {
+  return std::ranges::any_of(run.mounts, [&](const PlannedMount& mount) {
+    return mount.input && !files_of(inputs, *mount.input).layers.empty();
+  });
+}
+
+void add_mounts(Ingredients& key, MountKeys kind, const RunStep& run, const std::map<InputId, FileSystem>& inputs,
                 StepServices& services, Activity& activity, const std::stop_token& stop) {
-  KeyOfMounts mounts(key, inputs, services, activity, stop);
+  KeyOfMounts mounts(key, kind, inputs, services, activity, stop);
   for (std::size_t i = 0; i < run.mounts.size(); ++i) mounts.add(run.mounts[i], i);
 }
 

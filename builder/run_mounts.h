@@ -21,9 +21,16 @@ struct OpenMounts {
   std::list<Dir> homes;  ///< Where caches are kept.
 };
 
-/// What counts of the mounts for the step's key; hashes the content of bind mounts (dockerfile.md 5).
-void add_mounts(Ingredients& key, const RunStep& run, const std::map<InputId, FileSystem>& inputs,
+/// How a key says what a mount shows.
+enum class MountKeys {
+  content,  ///< By the files: hashes those of a context, reads tables of contents of a stack (dockerfile.md 5).
+  stacks,   ///< Of a stack of layers by that stack alone (StepCache::find_quick).
+};
+/// What counts of the mounts for the step's key.
+void add_mounts(Ingredients& key, MountKeys kind, const RunStep& run, const std::map<InputId, FileSystem>& inputs,
                 StepServices& services, Activity& activity, const std::stop_token& stop);
+/// A mount shows part of a stack of layers: then the two kinds of keys differ.
+bool mounts_stacks(const RunStep& run, const std::map<InputId, FileSystem>& inputs);
 
 /// Makes the mounts ready. Waits for the lock of a `locked` cache, with a note of the activity. Error(input) `secret X:
 /// not found` and the like.

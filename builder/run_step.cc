@@ -73,9 +73,9 @@ class RunRun {
         activity_(activity),
         stop_(std::move(stop)) {}
 
-  Ingredients make_key() {
+  Ingredients make_key(MountKeys kind) {
     Ingredients key;
-    key.add("kind", "RUN 1");
+    key.add("kind", kind == MountKeys::content ? "RUN 1" : "RUN 1 on stacks");
     key.add("parent", below_.stack_text());
     key.add("platform", platform_text());
     for (std::size_t i = 0; i < run_.argv.size(); ++i) key.add(fmt::format("argument {}", i), run_.argv[i]);
@@ -93,7 +93,7 @@ class RunRun {
     if (services_.plan.source_date_epoch) {
       key.add("SOURCE_DATE_EPOCH", std::to_string(*services_.plan.source_date_epoch));
     }
-    add_mounts(key, run_, inputs_, services_, activity_, stop_);
+    add_mounts(key, kind, run_, inputs_, services_, activity_, stop_);
     return key;
   }
 
@@ -211,17 +211,23 @@ class RunRun {
 StepOutcome run_run(const BuildStep& step, const FileSystem& below, const std::map<InputId, FileSystem>& inputs,
                     StepServices& services, Activity& activity, std::stop_token stop) {
   RunRun run(step, below, inputs, services, activity, stop);
-  Ingredients key = run.make_key();
-  StepRecord record(step, services, activity);
-  if (auto made = record.find(key)) return {*made, true};
+  StepRecord record(step, {false, below.stack}, services, activity);
+  std::optional<Digest> quick_key;
+  if (mounts_stacks(std::get<RunStep>(step.action), inputs)) {
+    quick_key = run.make_key(MountKeys::stacks).key();
+    if (auto known = record.find_quick(*quick_key)) return *known;
+  }
+  Ingredients key = run.make_key(MountKeys::content);
+  if (auto known = record.find(key, quick_key)) return *known;
   auto make = [&] {
     MadeLayer made{run.execute(), services.request.now, {false, below.stack}};
-    record.put(key, made);
+    record.put(key, quick_key, made);
     return made;
   };
   try {
-    if (step.no_cache) return services.once(key.key(), make);
-    return services.once_in_store(key.key(), make, activity, stop);
+    StepOutcome outcome =
+        step.no_cache ? services.once(key.key(), make) : services.once_in_store(key.key(), make, activity, stop);
+    return {std::move(outcome.made), outcome.cached, key.key(), quick_key};
   } catch (const RunFailed& failed) {
     run.report(failed);
     throw;

@@ -57,11 +57,20 @@ void StepCache::put(const Digest& key, const MadeLayer& layer) {
 
 namespace {
 
-constexpr std::string_view kAt = "at ", kOf = "of ";
+constexpr std::string_view kAt = "at ", kOf = "of ", kQuick = "quick ";
 
 std::string place_key(std::string_view place) { return std::string(kAt).append(place); }
 
 }  // namespace
+
+std::optional<Digest> StepCache::find_quick(const Digest& quick_key) {
+  auto key = store_.cache().find(CacheTable::explain, std::string(kQuick) + quick_key.str());
+  return key ? Digest::find(*key) : std::nullopt;
+}
+
+void StepCache::put_quick(const Digest& quick_key, const Digest& key) {
+  store_.cache().put(CacheTable::explain, std::string(kQuick) + quick_key.str(), key.str());
+}
 
 std::string StepCache::ingredients_key(std::string_view key) { return std::string(kOf).append(key); }
 
@@ -74,6 +83,7 @@ void StepCache::forget_explanations(Nanoseconds time) {
   CacheDb& cache = store_.cache();
   cache.together([&] {
     cache.remove_unused_since(CacheTable::explain, time, kAt);
+    cache.remove_unused_since(CacheTable::explain, time, kQuick);
     std::set<std::string> explained;
     cache.for_each(
         CacheTable::explain, [&](const CacheDb::Row& row) { explained.insert(ingredients_key(row.value)); }, kAt);

@@ -26,7 +26,8 @@ struct MadeLayer {
 ///
 /// CacheTable::step: key = the digest's text, value = "<media type> <blob digest> <blob size> <DiffId>
 /// <nanoseconds when it was made> <StackKey below, "empty" or "any">".
-/// CacheTable::explain: key "at <place of the step>" = the key it had last; key "of <key>" = the encoded ingredients.
+/// CacheTable::explain: key "at <place of the step>" = the key it had last; key "of <key>" = the encoded ingredients;
+/// key "quick <quick key>" = the key.
 class StepCache {
  public:
   explicit StepCache(Store& store) : store_(store) {}
@@ -34,6 +35,12 @@ class StepCache {
   /// nullopt also when the record's blob is gone.
   std::optional<MadeLayer> find(const Digest& key);
   void put(const Digest& key, const MadeLayer& layer);
+
+  /// A quick key stands for a step before its inputs were looked at: it has stacks of layers in the place of the files
+  /// that are taken from them, and names in the place of the numbers that they mean there. So equal quick keys make
+  /// equal keys, and nothing needs to be fetched to find that out; different ones say nothing.
+  std::optional<Digest> find_quick(const Digest& quick_key);
+  void put_quick(const Digest& quick_key, const Digest& key);
 
   /// The ingredients that the step at `place` had when it last ran or was found.
   std::optional<Ingredients> find_last(std::string_view place);

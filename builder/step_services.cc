@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "builder/cache_import.h"
 #include "builder/step_turn.h"
 #include "core/base/error.h"
 #include "layerfs/ingest.h"
@@ -58,6 +59,26 @@ LayerOptions StepServices::layer_options() const {
   return options;
 }
 
+void StepServices::fetch(const FileSystem& files, LayerNeed need, Activity& activity, const std::stop_token& stop) {
+  fetch_base(files, need, activity, stop);
+  if (!tools.cache_import) return;
+  tools.cache_import->fetch(files.layers, need != LayerNeed::unpacked, activity, stop);
+}
+
+template <class Unpack>
+auto StepServices::checking(const FileSystem& files, Unpack unpack) {
+  if (!tools.cache_import) return unpack();
+  try {
+    auto result = unpack();
+    tools.cache_import->confirm(files.layers);
+    return result;
+  } catch (const Error& e) {
+    if (e.kind() == ErrorKind::corrupt || e.kind() == ErrorKind::input)
+      tools.cache_import->accuse(files.layers, e.what());
+    throw;
+  }
+}
+
 void StepServices::fetch_base(const FileSystem& files, LayerNeed need, Activity& activity,
                               const std::stop_token& stop) {
   if (!files.base) return;
@@ -80,7 +101,7 @@ std::shared_ptr<const Toc> StepServices::toc(const Layer& layer, const std::stop
 }
 
 TreeView StepServices::view(const FileSystem& files, Activity& activity, const std::stop_token& stop) {
-  fetch_base(files, LayerNeed::contents, activity, stop);
+  fetch(files, LayerNeed::contents, activity, stop);
   TreeView view;
   for (const Layer& layer : files.layers) view = view.with(toc(layer, stop));
   return view;
@@ -88,16 +109,20 @@ TreeView StepServices::view(const FileSystem& files, Activity& activity, const s
 
 std::vector<std::string> StepServices::unpack(const FileSystem& files, Activity& activity,
                                               const std::stop_token& stop) {
-  if (!tools.snapshots.has(files.layers)) fetch_base(files, LayerNeed::unpacked, activity, stop);
-  return tools.snapshots.ensure(files.layers, stream_from(tools.store.blobs()), request.limits_of_ingest, stop);
+  if (!tools.snapshots.has(files.layers)) fetch(files, LayerNeed::unpacked, activity, stop);
+  return checking(files, [&] {
+    return tools.snapshots.ensure(files.layers, stream_from(tools.store.blobs()), request.limits_of_ingest, stop);
+  });
 }
 
 SnapshotStore::Root StepServices::make_root(const FileSystem& files, Activity& activity, const std::stop_token& stop) {
   // A tree that is there may be taken by another one at any moment: then the layers are needed after all.
   bool trees = tools.snapshots.form() == SnapshotForm::trees;
-  if (trees || !tools.snapshots.has(files.layers)) fetch_base(files, LayerNeed::unpacked, activity, stop);
-  return tools.snapshots.make_root(files.layers, stream_from(tools.store.blobs()), request.limits_of_ingest,
-                                   SnapshotStore::Use::layer, stop);
+  if (trees || !tools.snapshots.has(files.layers)) fetch(files, LayerNeed::unpacked, activity, stop);
+  return checking(files, [&] {
+    return tools.snapshots.make_root(files.layers, stream_from(tools.store.blobs()), request.limits_of_ingest,
+                                     SnapshotStore::Use::layer, stop);
+  });
 }
 
 std::optional<std::string> StepServices::find_text(const FileSystem& files, const RootedPath& path, Activity& activity,
@@ -134,11 +159,18 @@ FileSystem StepServices::open_outside(InputId input) const {
   return {};
 }
 
-const IgnoreMatcher* StepServices::find_ignore(const ContextInput& input) {
+const std::string* StepServices::find_ignore_text(const ContextInput& input) const {
   const FolderContext* folder = folder_of(request, input);
   const ArchiveContext* archive = archive_of(request, input);
   const std::string* text = folder ? &folder->ignore : archive ? &archive->ignore : nullptr;
-  if (!text || text->empty()) return nullptr;
+  return text && !text->empty() ? text : nullptr;
+}
+
+bool StepServices::imports_cache() const { return tools.cache_import && !tools.cache_import->is_empty(); }
+
+const IgnoreMatcher* StepServices::find_ignore(const ContextInput& input) {
+  const std::string* text = find_ignore_text(input);
+  if (!text) return nullptr;
   return ignores_.with([&](auto& ignores) {
     auto& matcher = ignores[input.name];
     if (!matcher) matcher = std::make_shared<const IgnoreMatcher>(parse_ignore_file(*text));

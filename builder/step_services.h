@@ -23,6 +23,7 @@ namespace imgb {
 struct StepOutcome {
   MadeLayer made;
   bool cached = false;
+  std::optional<Digest> key = {}, quick_key = {};
 };
 
 /// What a stage looks like after some of its steps: a stack of layers, perhaps not fetched yet. Immutable.
@@ -65,8 +66,8 @@ class StepServices {
   FileTime new_file_time() const;
   LayerOptions layer_options() const;
 
-  /// Fetches what is not here yet of the base image; once per need.
-  void fetch_base(const FileSystem& files, LayerNeed need, Activity& activity, const std::stop_token& stop);
+  /// Fetches what is not here yet of the layers; the base image's once per need.
+  void fetch(const FileSystem& files, LayerNeed need, Activity& activity, const std::stop_token& stop);
   TreeView view(const FileSystem& files, Activity& activity, const std::stop_token& stop);
   /// Folder names of the unpacked stack.
   std::vector<std::string> unpack(const FileSystem& files, Activity& activity, const std::stop_token& stop);
@@ -81,9 +82,12 @@ class StepServices {
   OpenContext* find_folder(const ContextInput& input);
   /// What an input shows that is no stage: an image, an archive, nothing.
   const FileSystem& outside_files(InputId input) const { return outside_.at(input); }
-  /// The ignore rules of a context; null when there are none.
+  /// The ignore file of a context, and its rules; null when there are none.
+  const std::string* find_ignore_text(const ContextInput& input) const;
   const IgnoreMatcher* find_ignore(const ContextInput& input);
   void save_contexts();
+  /// Another machine may have made what is not here.
+  bool imports_cache() const;
 
   /// Runs `make` unless the same key is being made or was made in this build: then waits for that result.
   StepOutcome once(const Digest& key, const std::function<MadeLayer()>& make);
@@ -96,6 +100,10 @@ class StepServices {
 
  private:
   FileSystem open_outside(InputId input) const;
+  void fetch_base(const FileSystem& files, LayerNeed need, Activity& activity, const std::stop_token& stop);
+  /// Layers of an imported cache turn out to be right, or wrong, when they are unpacked.
+  template <class Unpack>
+  auto checking(const FileSystem& files, Unpack unpack);
   std::shared_ptr<const Toc> toc(const Layer& layer, const std::stop_token& stop);
 
   std::vector<FileSystem> outside_;  ///< By InputId.

@@ -65,6 +65,11 @@ void BuildFlags::describe(Flags& flags) {
   flags.list(build_args, "build-arg", "NAME[=VALUE]", "A value for ARG");
   flags.list(build_contexts, "build-context", "NAME=SOURCE",
              "A folder, a tar, docker-image://NAME or oci-layout://PATH");
+  flags.list(cache_from, "cache-from", "CACHE",
+             "A build cache to look into: NAME or type=registry,ref=NAME; type=local,src=FOLDER");
+  flags.list(
+      cache_to, "cache-to", "CACHE",
+      "Where to keep the build cache: type=registry,ref=NAME; type=local,dest=FOLDER; type=inline; with mode=max");
   flags.text(cpus, "cpus", "NUMBER", "Processors that a RUN step may use");
   flags.boolean(explain, "explain", "Say why each step ran: what of its cache key changed");
   flags.text(file, "f,file", "FILE", "The Dockerfile (CONTEXT/Dockerfile); - is standard input").completes =
@@ -193,6 +198,9 @@ BuildRequest make_build_request(const BuildFlags& flags, const std::vector<std::
   BuildRequest request;
   request.target = flags.target.value_or("");
   request.build_args = build_args(flags, environment);
+  // The older way to say --cache-to type=inline.
+  if (auto old = request.build_args.extract("BUILDKIT_INLINE_CACHE"); !old.empty())
+    request.inline_cache = old.mapped() == "1" || old.mapped() == "true";
   request.labels = parse_pairs(flags.labels, "--label");
   for (const std::string& text : flags.annotations)
     request.annotations.insert_or_assign(parse_annotation_flag(text).first, parse_annotation_flag(text).second);

@@ -19,7 +19,7 @@ struct BuildFlags {
   std::string context;
   std::optional<std::string> file, target, iid_file, metadata_file, platform, cpus;
   std::vector<std::string> tags, build_args, build_contexts, labels, annotations, no_cache_filters, secrets, ssh,
-      add_hosts, ulimits, outputs, allow;
+      add_hosts, ulimits, outputs, allow, cache_from, cache_to;
   std::string pull = "false", network, security, isolation, on_error, provenance = "false", sbom = "false";
   std::optional<std::uint64_t> memory, shm_size, jobs;
   bool no_cache = false, quiet = false, explain = false, load = false, push = false, remove = false;

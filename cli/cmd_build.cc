@@ -3,6 +3,7 @@
 
 #include "builder/export.h"
 #include "cli/attachment.h"
+#include "cli/build_caches.h"
 #include "cli/build_flags.h"
 #include "cli/build_inputs.h"
 #include "cli/build_push.h"
@@ -49,15 +50,36 @@ class Build : public Verb {
     if (flags_.iid_file) ::unlink(flags_.iid_file->c_str());
     std::stop_token stop = env.stop();
     ImageWiring wiring(env, parse_isolation(flags_.isolation));
+    BuildCaches caches(env, wiring.access(), flags_);
+    caches.prepare(request);
+    request.fetch_result = !std::ranges::all_of(outputs, is_push_alone);
     BuildInputs inputs(env.store(), wiring.snapshots());
     inputs.open(flags_, request, stop);
-    BuildResult result = build_with_sandbox(env, wiring, request, stop);
-    deliver(env, wiring, outputs, result, stop);
+    while (!build_and_deliver(env, wiring, caches, request, outputs, stop))
+      env.progress().warn("the build begins anew without it");
     settle_in_background(env.store().root(), wiring.snapshots());
     return 0;
   }
 
  private:
+  /// Layers that are where they are to go need not come here.
+  static bool is_push_alone(const OutputSpec& output) {
+    return output.type == OutputSpec::Type::image && output.push && !output.store && !output.force_compression;
+  }
+
+  /// False when an imported cache turned out not to have what it was believed to have.
+  bool build_and_deliver(CliEnv& env, ImageWiring& wiring, BuildCaches& caches, BuildRequest& request,
+                         const std::vector<OutputSpec>& outputs, const std::stop_token& stop) const {
+    BuildResult result = build_with_sandbox(env, wiring, caches, request, stop);
+    try {
+      deliver(env, wiring, caches, outputs, result, stop);
+      return true;
+    } catch (const Error& e) {
+      if (e.kind() == ErrorKind::cancelled || !caches.lost_any()) throw;
+      return false;
+    }
+  }
+
   /// New layers are made as the first output wants them, so that it has nothing to convert.
   static void set_compression(BuildRequest& request, const std::vector<OutputSpec>& outputs) {
     auto first = std::find_if(outputs.begin(), outputs.end(), [](const OutputSpec& o) { return o.compression; });
@@ -66,13 +88,14 @@ class Build : public Verb {
     request.layers.level = first->level;
   }
 
-  BuildResult build_with_sandbox(CliEnv& env, ImageWiring& wiring, BuildRequest& request, std::stop_token stop) const {
+  BuildResult build_with_sandbox(CliEnv& env, ImageWiring& wiring, BuildCaches& caches, BuildRequest& request,
+                                 std::stop_token stop) const {
     Sandbox sandbox({.isolation = wiring.isolation()});
     SandboxRunner runner(sandbox);
     RegistryFiles files(wiring.access());
     if (flags_.on_error == "shell")
       request.on_run_failure = [&](const StepSpec& spec, const Error& why) { open_shell(env, sandbox, spec, why); };
-    BuildTools tools{env.store(), wiring.snapshots(), runner, wiring.source(), files, env.progress()};
+    BuildTools tools{env.store(), wiring.snapshots(), runner, wiring.source(), files, env.progress(), caches.import()};
     BuildResult result = build_and_tell(env, request, tools, std::move(stop));
     for (std::string& warning : sandbox.take_warnings()) env.progress().warn(std::move(warning));
     return result;
@@ -95,26 +118,28 @@ class Build : public Verb {
     }
   }
 
-  void deliver(CliEnv& env, ImageWiring& wiring, const std::vector<OutputSpec>& outputs, const BuildResult& result,
-               const std::stop_token& stop) const {
+  void deliver(CliEnv& env, ImageWiring& wiring, BuildCaches& caches, const std::vector<OutputSpec>& outputs,
+               const BuildResult& result, const std::stop_token& stop) const {
     Fd out = duplicate_standard(STDOUT_FILENO);
     bool out_is_taken = false;
     Descriptor manifest = result.manifest;
     std::vector<Digest> pushed;
-    BuildPush push(env, wiring.access(), result);
+    BlobsWithinReach blobs = caches.within_reach(result, stop);
     for (const OutputSpec& output : outputs) {
       out_is_taken |= output.to_stdout();
       if (output.to_stdout() && ::isatty(STDOUT_FILENO) == 1)
         throw Error(ErrorKind::usage, "the result would go to the terminal").set_hint("redirect it, or give dest=FILE");
       if (output.rewrite_timestamp == false && result.source_date_epoch)
         env.progress().warn("rewrite-timestamp=false: files newer than SOURCE_DATE_EPOCH have its time all the same");
+      if (output.compression) bring_uncompressed(result, blobs);
       auto delivered = export_image(env.store(), wiring.snapshots(), {result.manifest, {}}, output, out,
                                     result.source_date_epoch, env.progress(), stop);
       if (delivered) manifest = *delivered;
       if (!output.push) continue;
-      push.send(output, manifest, stop);
+      push_output(env, wiring.access(), output, manifest, blobs, caches.mounts(), stop);
       if (std::ranges::count(pushed, manifest.digest) == 0) pushed.push_back(manifest.digest);
     }
+    caches.export_all(result, blobs, stop);
     if (flags_.iid_file) write_user_file(*flags_.iid_file, result.config_digest.str());
     if (flags_.metadata_file)
       write_user_file(*flags_.metadata_file, render_metadata(manifest, result, outputs[0].names));
@@ -122,6 +147,12 @@ class Build : public Verb {
     if (out_is_taken) return;
     if (pushed.empty()) env.print_line(result.config_digest.str());
     for (const Digest& digest : pushed) env.print_line(digest.str());
+  }
+
+  /// What is to be compressed has to be here.
+  static void bring_uncompressed(const BuildResult& result, const BlobStore& blobs) {
+    for (const Layer& layer : result.layers)
+      if (compression_of_layer(layer.blob.media_type) == Compression::none) blobs.open(layer.blob.digest);
   }
 
   BuildFlags flags_;

@@ -64,6 +64,11 @@ std::string LayoutOrigin::read(const Descriptor& blob) const {
 }
 
 PulledImage LayoutOrigin::get_metadata(const Reference& name, const Platform& platform, Activity&, std::stop_token) {
+  Found found = get_image(name, platform);
+  return {std::move(found.named), std::move(found.at), std::move(found.manifest), parse_image_config(found.config)};
+}
+
+LayoutOrigin::Found LayoutOrigin::get_image(const Reference& name, const Platform& platform) {
   Descriptor at = choose_image(index_, name, layout_.name());
   const Descriptor named = at;
   for (int depth = 0; depth <= kMaxIndexDepth; ++depth) {
@@ -78,7 +83,7 @@ PulledImage LayoutOrigin::get_metadata(const Reference& name, const Platform& pl
     Manifest manifest = std::get<Manifest>(std::move(parsed));
     std::string config = read(manifest.config);
     write_blob(store_.blobs(), config, manifest.config.media_type);
-    return {named, at, std::move(manifest), parse_image_config(config)};
+    return {named, at, std::move(manifest), std::move(config)};
   }
   throw_error(ErrorKind::unsupported, "{}: indexes nested deeper than {}", layout_.name(), kMaxIndexDepth);
 }

@@ -45,6 +45,13 @@ class LayoutOrigin : public ImageOrigin {
                            std::stop_token stop) override;
   void fetch_blob(const Reference& repository, const Descriptor& blob, BlobTap* tap, Activity& activity,
                   std::stop_token stop) override;
+  struct Found {
+    Descriptor named, at;  ///< What the name means; the manifest itself.
+    Manifest manifest;
+    std::string config;  ///< As it came.
+  };
+  /// The same as get_metadata for what need not be an image. Puts nothing but manifests and config into the store.
+  Found get_image(const Reference& name, const Platform& platform);
 
  private:
   std::string read(const Descriptor& blob) const;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include "builder/cache_import.h"
 #include "core/base/error.h"
 #include "layerfs/ingest.h"
 #include "tests/support/validate_image.h"
@@ -93,9 +94,11 @@ BuildRequest TestBuild::request(std::string dockerfile) const {
 
 BuildResult TestBuild::run(const BuildRequest& request) {
   progress = std::make_unique<RecordingProgress>();
-  BuildTools tools{store, snapshots, runner, images, files, *progress};
+  std::optional<CacheImport> import;
+  if (cache_from) import.emplace(store, std::vector<CacheRemote*>{cache_from}, *progress);
+  BuildTools tools{store, snapshots, runner, images, files, *progress, import ? &*import : nullptr};
   BuildResult result = imgb::build(request, tools, {});
-  validate_image(store, result.manifest);
+  if (request.fetch_result) validate_image(store, result.manifest);
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "builder/build.h"
+#include "builder/cache_remote.h"
 #include "core/base/task.h"
 #include "layerfs/tree_view.h"
 #include "tests/support/temp_dir.h"
@@ -91,6 +92,7 @@ class TestBuild {
   FakeImages images;
   FakeRunner runner;
   FakeFiles files;
+  CacheRemote* cache_from = nullptr;  ///< Of the builds that follow.
   std::unique_ptr<RecordingProgress> progress;  ///< Of the last run.
   Nanoseconds now = 1'700'000'000'000'000'000;
 };
