@@ -6,10 +6,12 @@
 
 #include "builder/cache_export.h"
 #include "builder/cache_import.h"
+#include "builder/cache_mounts.h"
 #include "builder/copy_step.h"
 #include "builder/dockerfile_error.h"
 #include "builder/image_assembly.h"
 #include "builder/instructions.h"
+#include "builder/outside_needs.h"
 #include "builder/plan_build.h"
 #include "builder/run_step.h"
 #include "builder/scheduler.h"
@@ -232,6 +234,39 @@ class BuildRun {
     return steps;
   }
 
+  BuildLock used_from_outside() const {
+    BuildLock used{.images = {}, .urls = services_.used_urls(), .contexts = {}};
+    for (InputId id = 0; id < plan_.inputs.size(); ++id) {
+      if (const auto* image = std::get_if<ImageInput>(&plan_.inputs[id])) {
+        const Digest& digest = plan_.images.at(id).manifest.digest;
+        if (image->source == &tools_.images) {
+          Reference name = image->name.with_default_tag();
+          used.images.push_back({name, image->platform, name.with_digest(digest)});
+        } else {
+          used.contexts.push_back({image->name.familiar(), digest});
+        }
+      } else if (const auto* context = std::get_if<ContextInput>(&plan_.inputs[id])) {
+        const FileSystem& files = services_.outside_files(id);  // of an archive; a folder has none
+        if (!files.layers.empty()) used.contexts.push_back({context->name, files.layers[0].diff_id.digest});
+      }
+    }
+    return used;
+  }
+
+  std::vector<BuiltMount> built_mounts() const {
+    std::vector<BuiltMount> mounts;
+    for (const Task& task : tasks_) {
+      const auto* run = std::get_if<RunStep>(&task.step->action);
+      for (std::size_t i = 0; run && i < run->mounts.size(); ++i) {
+        const auto* cache = std::get_if<run_mount::Cache>(&run->mounts[i].mount);
+        if (!cache) continue;
+        bool alone = !run->mounts[i].input;
+        mounts.push_back({cache->id, alone ? std::optional(cache_mounts::folder_of(*cache)) : std::nullopt});
+      }
+    }
+    return mounts;
+  }
+
   BuildResult assemble(const std::stop_token& stop) {
     const StagePlan& target = plan_.stages.at(plan_.target);
     FileSystem files = files_of(target, target.steps.size());
@@ -253,6 +288,8 @@ class BuildRun {
             .base_layers = files.layers.size() - files.made_at.size(),
             .base = base_of_result(files),
             .steps = std::move(steps),
+            .cache_mounts = built_mounts(),
+            .used = used_from_outside(),
             .source_date_epoch = plan_.source_date_epoch,
             .warnings = plan_.warnings,
             .steps_cached = cached_,
@@ -279,8 +316,9 @@ BuildResult build(const BuildRequest& request, const BuildTools& tools, std::sto
   TaskGroup beside(1, stop);  // caches are asked while images are
   if (tools.cache_import)
     beside.add([&] { tools.cache_import->load(request.platform.value_or(Platform::host()), beside.stop()); });
-  BuildPlan plan = plan_build(file, request, tools.images, tools.progress, stop);
+  BuildPlan plan = plan_build(file, request, tools.store, tools.images, tools.progress, stop);
   beside.join();
+  check_contexts(plan, request, tools.images);
   for (const std::string& warning : plan.warnings) tools.progress.warn(warning);
   for (;;) {
     try {

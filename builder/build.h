@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "builder/build_context.h"
+#include "builder/build_lock.h"
 #include "builder/sources.h"
 #include "builder/step_runner.h"
 #include "core/base/error.h"
@@ -51,9 +52,14 @@ struct BuildRequest {
 
   LayerOptions layers;  ///< How new layers are compressed. max_mtime is set from SOURCE_DATE_EPOCH.
   IngestLimits limits_of_ingest;
-  unsigned jobs = 0;          ///< Steps at once; 0: max(4, processors).
-  Nanoseconds now = 0;        ///< The clock, asked once by the caller.
-  bool explain = false;       ///< Say by notes why each step ran.
+  unsigned jobs = 0;     ///< Steps at once; 0: max(4, processors).
+  Nanoseconds now = 0;   ///< The clock, asked once by the caller.
+  bool explain = false;  ///< Say by notes why each step ran.
+  /// --locked: what comes from outside is this and nothing else. `lock_name` is the file's, for messages.
+  std::optional<BuildLock> lock;
+  std::string lock_name = "imgb.lock";
+  bool offline =
+      false;  ///< Nobody is asked for images and URLs: what is needed is here, or the build says what is not.
   bool inline_cache = false;  ///< The image's config says what its layers were made by (docs/cache.md).
   /// False: layers of the result that nobody had to read, the base's and those of an imported cache, may stay where
   /// they are. Then they are not in the store.
@@ -85,6 +91,12 @@ struct BuiltStep {
   bool in_result = false;  ///< Its layer is one of the result's.
 };
 
+/// A cache mount that a step of a build has, whether it ran or not.
+struct BuiltMount {
+  std::string id;
+  std::optional<std::string> folder;  ///< Below cache-mounts/; nullopt: it depends on what `from` shows.
+};
+
 struct BuildResult {
   Descriptor manifest;  ///< OCI, in the store with all its blobs; it has no name yet (ImageIndex::set or keep).
   Digest config_digest;
@@ -98,6 +110,8 @@ struct BuildResult {
   };
   std::optional<Base> base;
   std::vector<BuiltStep> steps;  ///< All that were carried out or found, of all stages that were needed.
+  std::vector<BuiltMount> cache_mounts;
+  BuildLock used;                                 ///< What came from outside.
   std::optional<std::int64_t> source_date_epoch;  ///< Seconds.
   std::vector<std::string> warnings;              ///< Also emitted as they came up.
   unsigned steps_cached = 0, steps_run = 0;

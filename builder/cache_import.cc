@@ -121,23 +121,29 @@ void CacheImport::fetch(std::span<const Layer> layers, bool check, Activity& act
   }
   if (wanted.empty()) return;
   TaskGroup group(kTransfersAtOnce, stop);
-  for (const Layer* layer : wanted) group.add([&, layer] { fetch(*layer, check, activity, group.stop()); });
+  for (const Layer* layer : wanted) {
+    group.add([&, layer, stopping = group.stop()] {
+      if (try_fetch(*layer, check, activity, stopping)) return;
+      state_.with([](State& state) { state.lost = true; });
+      throw_error(ErrorKind::unavailable, "layer {} of the build cache cannot be had", layer->blob.digest.str());
+    });
+  }
   group.join();
 }
 
-void CacheImport::fetch(const Layer& layer, bool check, Activity& activity, const std::stop_token& stop) {
+bool CacheImport::try_fetch(const Layer& layer, bool check, Activity& activity, const std::stop_token& stop) {
   auto where = state_.with([&](const State& state) { return state.where.at(layer.blob.digest); });
   for (std::size_t remote : where) {
     if (state_.with([&](const State& state) { return state.out_of_use.contains(remote); })) continue;
     try {
-      return get(layer, remote, check, activity, stop);
+      get(layer, remote, check, activity, stop);
+      return true;
     } catch (const Error& e) {
       if (!is_remotes_fault(e)) throw;
       give_up(remote, e.what());
     }
   }
-  state_.with([](State& state) { state.lost = true; });
-  throw_error(ErrorKind::unavailable, "layer {} of the build cache cannot be had", layer.blob.digest.str());
+  return false;
 }
 
 void CacheImport::get(const Layer& layer, std::size_t remote, bool check, Activity& activity,
@@ -206,6 +212,12 @@ std::optional<Layer> CacheImport::find_mount(const std::string& name) const {
     if (at == state.mounts.end() || state.out_of_use.contains(at->second.remote)) return std::nullopt;
     return at->second.layer;
   });
+}
+
+std::optional<Layer> CacheImport::fetch_mount(const std::string& name, Activity& activity,
+                                              const std::stop_token& stop) {
+  auto layer = find_mount(name);
+  return layer && try_fetch(*layer, true, activity, stop) ? layer : std::nullopt;
 }
 
 std::uint64_t CacheImport::fetched_bytes() const {

@@ -52,8 +52,10 @@ class CacheImport {
   /// True once after a remote went out of use that had been believed.
   bool lost_any();
 
-  /// The folder of a cache mount, as a layer; nullopt: none has it.
+  /// The content of a cache mount by the name of its folder, as a layer; nullopt: nobody has it.
   std::optional<Layer> find_mount(const std::string& name) const;
+  /// The same, in the store; nullopt too when it cannot be had, which is a warning: mounts may always be empty.
+  std::optional<Layer> fetch_mount(const std::string& name, Activity& activity, const std::stop_token& stop);
   std::uint64_t fetched_bytes() const;  ///< Of layers.
 
  private:
@@ -82,7 +84,8 @@ class CacheImport {
   void load(std::size_t remote, const Platform& platform, const std::stop_token& stop);
   void add(std::size_t remote, const CacheDocument& document);
   void give_up(std::size_t remote, const std::string& why);
-  void fetch(const Layer& layer, bool check, Activity& activity, const std::stop_token& stop);
+  /// False when nobody has it any more.
+  bool try_fetch(const Layer& layer, bool check, Activity& activity, const std::stop_token& stop);
   void get(const Layer& layer, std::size_t remote, bool check, Activity& activity, const std::stop_token& stop);
   bool is_here(const Layer& layer) const;
 

@@ -3,12 +3,31 @@
 #include <optional>
 #include <random>
 
+#include "builder/copy_selection.h"
+#include "builder/root_folder.h"
+#include "builder/tree_input.h"
 #include "core/base/error.h"
 #include "core/store/disk_usage.h"
 #include "core/store/file_lock.h"
+#include "core/store/lock_wait.h"
+#include "layerfs/upper_reader.h"
 
 namespace imgb {
 namespace cache_mounts {
+
+std::string owner_text(const run_mount::Cache& cache) {
+  std::uint32_t uid = cache.uid.value_or(0), gid = cache.gid.value_or(0), mode = cache.mode.value_or(0755);
+  return uid == 0 && gid == 0 && mode == 0755 ? "" : fmt::format(" {}:{} {:04o}", uid, gid, mode);
+}
+
+std::string folder_of(const run_mount::Cache& cache) {
+  std::string owner = owner_text(cache);
+  if (owner.empty()) return Digest::of(cache.id).hex();
+  Ingredients all;
+  all.add("id", cache.id);
+  all.add("owner", owner);
+  return all.key().hex();
+}
 
 std::string numbered(const std::string& id, int number) { return number == 0 ? id : fmt::format("{}.{}", id, number); }
 
@@ -50,6 +69,32 @@ Nanoseconds last_use(const Dir& folder, const std::string& name) {
 }
 
 }  // namespace
+
+std::optional<Layer> pack_cache_mount(Store& store, const std::string& name, const LayerOptions& options,
+                                      const std::stop_token& stop) {
+  Dir folder = store.folder(kFolder);
+  if (!folder.find_stat(name)) return std::nullopt;
+  FileLock shared = take_lock(folder, lock_name(name), FileLock::Mode::exclusive, stop);
+  FileLock own = take_lock(folder, private_lock_name(name), FileLock::Mode::exclusive, stop);
+  auto content = folder.find_dir(name);
+  if (!content) return std::nullopt;
+  LayerWriter writer(store, options, stop);
+  read_changes(*content, UpperChanges(), TreeView(), options, writer, stop);
+  return writer.finish();
+}
+
+void unpack_cache_mount(StepServices& services, const Layer& layer, const Dir& into, Activity& activity,
+                        const std::stop_token& stop) {
+  FileSystem files = FileSystem{}.with({layer, 0, {}});
+  TreeInput input(services, ScratchInput{}, files, activity, stop);
+  CopyItem all = select_subtree(input.tree(), RootedPath(), stop);
+  std::vector<const TreeView::Node*> wanted;
+  for (const TreeView::Node& node : all.nodes)
+    if (node.meta.type == FileType::regular) wanted.push_back(&node);
+  input.prepare(wanted);
+  write_tree(
+      all, [&](const TreeView::Node& node) { return input.open(node); }, into);
+}
 
 std::vector<CacheMount> list_idle_cache_mounts(const Dir& folder) {
   std::vector<CacheMount> idle;

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "builder/mount_spec.h"
+#include "builder/step_services.h"
 #include "core/base/dir.h"
 #include "core/base/time.h"
 
@@ -20,6 +22,10 @@ namespace imgb {
 /// The locks' mtime is when the cache was last used.
 namespace cache_mounts {
 inline constexpr std::string_view kFolder = "cache-mounts";
+/// <id> of a mount without `from`.
+std::string folder_of(const run_mount::Cache& cache);
+/// What tells owner and mode of a mount from those of others; "" where they are as most are.
+std::string owner_text(const run_mount::Cache& cache);
 std::string numbered(const std::string& id, int number);  ///< 0: the id itself.
 std::string new_name(const std::string& name);
 std::string lock_name(std::string_view id);
@@ -31,6 +37,14 @@ struct CacheMount {
   std::uint64_t size_bytes = 0;  ///< On disk.
   Nanoseconds last_used = 0;
 };
+
+/// The content of the cache mount of that folder as a layer of its own: equal content gives an equal layer. nullopt:
+/// there is none here. Waits for steps that use it.
+std::optional<Layer> pack_cache_mount(Store& store, const std::string& name, const LayerOptions& options,
+                                      const std::stop_token& stop);
+/// Fills a folder with what pack_cache_mount made; the layer is in the store.
+void unpack_cache_mount(StepServices& services, const Layer& layer, const Dir& into, Activity& activity,
+                        const std::stop_token& stop);
 
 /// Those that no step uses now, in any process.
 std::vector<CacheMount> list_idle_cache_mounts(const Dir& folder);

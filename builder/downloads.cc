@@ -72,10 +72,41 @@ std::vector<std::string> auth_headers(const std::string& url, const BuildRequest
   return {};
 }
 
+std::optional<Known> find_record(const std::string& url, Store& store) {
+  auto record = store.cache().find(CacheTable::remote_file, url);
+  return record ? find_known(*record) : std::nullopt;
+}
+
+bool is_here(const Known& known, Store& store) { return store.blobs().find_size(known.content) == known.size_bytes; }
+
+/// --locked: what the lock says of it.
+const BuildLock::Url* find_locked(const std::string& url, const BuildRequest& request) {
+  if (!request.lock) return nullptr;
+  if (const BuildLock::Url* entry = request.lock->find_url(url)) return entry;
+  Error error(ErrorKind::input, fmt::format("{} is not in {}", printable(url, 200), request.lock_name));
+  throw error.set_hint(fmt::format("imgb build --lock {} records what the build uses now", request.lock_name));
+}
+
+Known known_of(const BuildLock::Url& entry) {
+  return {{}, entry.digest, entry.size_bytes, entry.modified, url_file_name(entry.url)};
+}
+
+void check_locked(const Known& got, const BuildLock::Url& entry, const BuildRequest& request) {
+  if (got.content == entry.digest) return;
+  Error error(ErrorKind::input, fmt::format("{} is {} now, {} says {}", printable(entry.url, 200), got.content.str(),
+                                            request.lock_name, entry.digest.str()));
+  throw error.set_hint(fmt::format("imgb build --lock {} takes what it is now", request.lock_name));
+}
+
 Known download(const std::string& url, const std::optional<Known>& last, StepServices& services, Activity& activity,
                std::stop_token stop) {
   BlobStore& blobs = services.tools.store.blobs();
-  bool usable = last && blobs.find_size(last->content) == last->size_bytes;
+  bool usable = last && is_here(*last, services.tools.store);
+  if (services.request.offline) {
+    if (usable) return *last;
+    Error error(ErrorKind::not_found, fmt::format("{} is not here, and --offline asks nobody", printable(url, 200)));
+    throw error.set_hint("build once where there is a network, or bring its blob with the lock file");
+  }
   auto writer = blobs.create();
   auto file = services.tools.files.fetch(url, usable ? std::optional(last->validators) : std::nullopt,
                                          auth_headers(url, services.request), *writer, activity, std::move(stop));
@@ -108,22 +139,32 @@ std::string url_file_name(std::string_view url) {
   return is_file_name(name) ? name : "__unnamed__";
 }
 
+bool has_download(const std::string& url, const BuildRequest& request, Store& store) {
+  if (const BuildLock::Url* locked = request.lock ? request.lock->find_url(url) : nullptr)
+    if (is_here(known_of(*locked), store)) return true;
+  auto last = find_record(url, store);
+  return last && is_here(*last, store);
+}
+
 Download fetch_url(const std::string& url, const std::string& checksum, StepServices& services, Activity& activity,
                    std::stop_token stop) {
   std::optional<Digest> want;
   if (!checksum.empty()) want = Digest::parse(checksum);
-  auto record = services.tools.store.cache().find(CacheTable::remote_file, url);
-  auto last = record ? find_known(*record) : std::nullopt;
+  Store& store = services.tools.store;
+  auto last = find_record(url, store);
+  const BuildLock::Url* locked = find_locked(url, services.request);
   Known known = [&] {
     // What has the wanted digest is here already: nothing to ask for.
-    if (want && last && last->content == *want && services.tools.store.blobs().find_size(*want) == last->size_bytes) {
-      return *last;
-    }
-    return download(url, last, services, activity, std::move(stop));
+    if (locked && is_here(known_of(*locked), store)) return known_of(*locked);
+    if (want && last && last->content == *want && is_here(*last, store)) return *last;
+    Known got = download(url, last, services, activity, std::move(stop));
+    if (locked) check_locked(got, *locked, services.request);
+    return locked ? known_of(*locked) : got;
   }();
   if (want && known.content != *want) {
     throw_error(ErrorKind::corrupt, "digest mismatch {}: {}", known.content.str(), want->str());
   }
+  services.note_url({url, known.content, known.size_bytes, known.mtime_seconds});
   Download result{known.name, {}};
   result.file.path = RootedPath().child(known.name);
   result.file.meta = {.type = FileType::regular,

@@ -26,6 +26,8 @@ Download fetch_url(const std::string& url, const std::string& checksum, StepServ
 
 /// Name of the file behind a URL: last component of its path, decoded; "__unnamed__" when there is none or it could not
 /// be a file name.
+/// It could be had without asking anybody.
+bool has_download(const std::string& url, const BuildRequest& request, Store& store);
 std::string url_file_name(std::string_view url);
 
 }  // namespace imgb

@@ -7,6 +7,7 @@
 #include "builder/global_scope.h"
 #include "builder/image_assembly.h"
 #include "builder/lower_stage.h"
+#include "builder/outside_needs.h"
 #include "builder/plan_inputs.h"
 #include "builder/resolve_images.h"
 #include "builder/root_needs.h"
@@ -22,15 +23,17 @@ constexpr int kMaxTriggerDepth = 100;
 
 class Planner {
  public:
-  Planner(const Dockerfile& file, const BuildRequest& request, BaseImageSource& images, Progress& progress,
-          std::stop_token stop)
+  Planner(const Dockerfile& file, const BuildRequest& request, Store& store, BaseImageSource& images,
+          Progress& progress, std::stop_token stop)
       : file_(file),
         names_(file),
         request_(request),
+        store_(store),
+        images_(images),
         stop_(stop),
         target_platform_(request.platform.value_or(Platform::host())),
         inputs_(request, images, target_platform_, plan_.inputs),
-        resolver_(file, request.pull, progress, std::move(stop)) {
+        resolver_(file, request, images, progress, std::move(stop)) {
     plan_.target = names_.find_target(request.target);
     options_.build_args = &request.build_args;
     options_.global = global_scope(file, request.build_args, Platform::host(), target_platform_, request.target);
@@ -55,6 +58,7 @@ class Planner {
   }
 
   BuildPlan run() {
+    if (request_.lock || request_.offline) check_outside();
     lower_with_needs(plan_.target);
     StagePlan& target = plan_.stages.at(plan_.target);
     if (request_.platform) target.config.platform = *request_.platform;
@@ -68,6 +72,12 @@ class Planner {
   }
 
  private:
+  void check_outside() {
+    OutsideNeeds needs = list_outside_needs(file_, names_, plan_.target, options_.global, replaced_, request_,
+                                            target_platform_, images_);
+    check_outside_needs(needs, file_, request_, store_, images_, stop_);
+  }
+
   void read_epoch() {
     const std::string* text = options_.global.find("SOURCE_DATE_EPOCH");
     auto given = request_.build_args.find("SOURCE_DATE_EPOCH");
@@ -216,6 +226,8 @@ class Planner {
   const Dockerfile& file_;
   StageNames names_;
   const BuildRequest& request_;
+  Store& store_;
+  BaseImageSource& images_;
   std::stop_token stop_;
   Platform target_platform_;
   BuildPlan plan_;
@@ -251,9 +263,9 @@ std::optional<std::int64_t> parse_source_date_epoch(std::string_view text) {
   return seconds;
 }
 
-BuildPlan plan_build(const Dockerfile& file, const BuildRequest& request, BaseImageSource& images, Progress& progress,
-                     std::stop_token stop) {
-  BuildPlan plan = Planner(file, request, images, progress, std::move(stop)).run();
+BuildPlan plan_build(const Dockerfile& file, const BuildRequest& request, Store& store, BaseImageSource& images,
+                     Progress& progress, std::stop_token stop) {
+  BuildPlan plan = Planner(file, request, store, images, progress, std::move(stop)).run();
   mark_root_needs(plan);
   return plan;
 }

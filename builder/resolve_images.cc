@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "builder/dockerfile_error.h"
+#include "builder/outside_needs.h"
 #include "core/base/error.h"
 #include "core/base/progress.h"
 #include "core/base/task.h"
@@ -32,11 +33,25 @@ std::string ImageResolver::nearest_stage(std::string_view name) const {
   return nearest ? fmt::format(" (did you mean the stage {}?)", *nearest) : "";
 }
 
+BaseImage ImageResolver::ask(const ImageInput& image, Activity& activity) const {
+  PullPolicy policy = request_.offline ? PullPolicy::never : request_.pull;
+  if (image.source != &images_ || !request_.lock)
+    return image.source->resolve(image.name, image.platform, policy, activity, stop_);
+  // A digest means what it means: nobody has to be asked for what is here.
+  Reference name = locked_name(request_, image.name, image.platform);
+  if (policy == PullPolicy::always) policy = PullPolicy::missing;
+  BaseImage base = image.source->resolve(name, image.platform, policy, activity, stop_);
+  if (base.manifest.digest != *name.digest())
+    throw_error(ErrorKind::input, "{} is no image for one platform: it is an index with {}", name.familiar(),
+                base.manifest.digest.str());
+  return base;
+}
+
 BaseImage ImageResolver::resolve(const WantedImage& wanted) const {
   const ImageInput& image = wanted.image;
   Activity activity(progress_, fmt::format("[internal] load metadata for {}", image.name.familiar()));
   try {
-    BaseImage base = image.source->resolve(image.name, image.platform, pull_, activity, stop_);
+    BaseImage base = ask(image, activity);
     activity.done();
     return base;
   } catch (Error& e) {

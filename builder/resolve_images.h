@@ -18,8 +18,10 @@ struct WantedImage {
 /// Asks for manifests and configs of images, all at once; no layers move. Borrows all it is made with.
 class ImageResolver {
  public:
-  ImageResolver(const Dockerfile& file, PullPolicy pull, Progress& progress, std::stop_token stop)
-      : file_(file), pull_(pull), progress_(progress), stop_(std::move(stop)) {}
+  /// `images`: whose images a lock speaks of.
+  ImageResolver(const Dockerfile& file, const BuildRequest& request, BaseImageSource& images, Progress& progress,
+                std::stop_token stop)
+      : file_(file), request_(request), images_(images), progress_(progress), stop_(std::move(stop)) {}
 
   /// DockerfileError with the lines, and what the name may have been meant to be; Error(cancelled).
   BaseImage resolve(const WantedImage& wanted) const;
@@ -27,9 +29,11 @@ class ImageResolver {
 
  private:
   std::string nearest_stage(std::string_view name) const;
+  BaseImage ask(const ImageInput& image, Activity& activity) const;
 
   const Dockerfile& file_;
-  PullPolicy pull_;
+  const BuildRequest& request_;
+  BaseImageSource& images_;
   Progress& progress_;
   std::stop_token stop_;
 };

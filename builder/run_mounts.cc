@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "builder/bind_source.h"
+#include "builder/cache_import.h"
 #include "builder/cache_mounts.h"
 #include "builder/root_folder.h"
 #include "builder/tree_input.h"
@@ -21,12 +22,6 @@ const FileSystem kNothing;
 const FileSystem& files_of(const std::map<InputId, FileSystem>& inputs, InputId id) {
   auto at = inputs.find(id);
   return at == inputs.end() ? kNothing : at->second;
-}
-
-/// Of a cache that is not as most are; "" for one that is.
-std::string owner_text(const run_mount::Cache& cache) {
-  std::uint32_t uid = cache.uid.value_or(0), gid = cache.gid.value_or(0), mode = cache.mode.value_or(0755);
-  return uid == 0 && gid == 0 && mode == 0755 ? "" : fmt::format(" {}:{} {:04o}", uid, gid, mode);
 }
 
 class KeyOfMounts {
@@ -46,7 +41,8 @@ class KeyOfMounts {
     add_source(*mount.input, RootedPath::clean(bind.source));
   }
   void handle(const run_mount::Cache& cache, const PlannedMount& mount) {
-    key_.add(name_, fmt::format("cache {}{}{}", mount.target.str(), cache.read_only ? " ro" : "", owner_text(cache)));
+    key_.add(name_, fmt::format("cache {}{}{}", mount.target.str(), cache.read_only ? " ro" : "",
+                                cache_mounts::owner_text(cache)));
     if (mount.input) add_source(*mount.input, RootedPath::clean(cache.source));
   }
   void add_source(InputId input, const RootedPath& path) {
@@ -155,16 +151,13 @@ class Opener {
 
   /// As in BuildKit a cache is known by its id and by what it starts as: what `from` shows, its owner and its mode.
   std::string cache_id(const run_mount::Cache& cache, const PlannedMount& mount) {
-    std::string owner = owner_text(cache);
-    if (!mount.input && owner.empty()) return Digest::of(cache.id).hex();
+    if (!mount.input) return cache_mounts::folder_of(cache);
     Ingredients all;
     all.add("id", cache.id);
-    all.add("owner", owner);
-    if (mount.input) {
-      BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
-                        RootedPath::clean(cache.source), services_, activity_, stop_);
-      source.add_to(all, "from");
-    }
+    all.add("owner", cache_mounts::owner_text(cache));
+    BindSource source(services_.plan.inputs.at(*mount.input), files_of(inputs_, *mount.input),
+                      RootedPath::clean(cache.source), services_, activity_, stop_);
+    source.add_to(all, "from");
     return all.key().hex();
   }
 
@@ -198,7 +191,12 @@ class Opener {
     std::string aside = cache_mounts::new_name(name);
     caches.make_dir(aside, 0700);
     try {
-      if (mount.input) fill_cache(caches.open_dir(aside), cache, *mount.input);
+      if (mount.input) {
+        fill_cache(caches.open_dir(aside), cache, *mount.input);
+      } else if (auto kept = find_elsewhere(name)) {
+        unpack_cache_mount(services_, *kept, caches.open_dir(aside), activity_, stop_);
+        activity_.note(fmt::format("the cache {} begins with what was kept of it", printable(cache.id)));
+      }
       caches.set_owner(aside, cache.uid.value_or(0), cache.gid.value_or(0));
       caches.set_mode(aside, cache.mode.value_or(0755));
       caches.rename(aside, caches, name, Dir::Rename::no_replace);
@@ -206,6 +204,12 @@ class Opener {
       caches.remove_tree(aside);
       if (!caches.find_stat(name)) throw;  // else the other step was faster
     }
+  }
+
+  /// What an imported build cache has of it.
+  std::optional<Layer> find_elsewhere(const std::string& name) {
+    CacheImport* import = services_.tools.cache_import;
+    return import ? import->fetch_mount(name, activity_, stop_) : std::nullopt;
   }
 
   void fill_cache(const Dir& into, const run_mount::Cache& cache, InputId from) {

@@ -166,6 +166,13 @@ const std::string* StepServices::find_ignore_text(const ContextInput& input) con
   return text && !text->empty() ? text : nullptr;
 }
 
+void StepServices::note_url(BuildLock::Url url) {
+  used_urls_.with([&](auto& all) { all.push_back(std::move(url)); });
+}
+std::vector<BuildLock::Url> StepServices::used_urls() const {
+  return used_urls_.with([](const auto& all) { return all; });
+}
+
 bool StepServices::imports_cache() const { return tools.cache_import && !tools.cache_import->is_empty(); }
 
 const IgnoreMatcher* StepServices::find_ignore(const ContextInput& input) {

@@ -86,6 +86,9 @@ class StepServices {
   const std::string* find_ignore_text(const ContextInput& input) const;
   const IgnoreMatcher* find_ignore(const ContextInput& input);
   void save_contexts();
+  /// Remembers what ADD took, for the lock file.
+  void note_url(BuildLock::Url url);
+  std::vector<BuildLock::Url> used_urls() const;
   /// Another machine may have made what is not here.
   bool imports_cache() const;
 
@@ -111,6 +114,7 @@ class StepServices {
   Guarded<std::map<std::string, std::shared_ptr<const IgnoreMatcher>>> ignores_;
   Guarded<std::map<Digest, std::shared_future<MadeLayer>>> flights_;
   std::atomic_flag failure_reported_;
+  Guarded<std::vector<BuildLock::Url>> used_urls_;
   Guarded<std::map<LayerKey, std::shared_ptr<const Toc>>> tocs_;
   Guarded<std::set<std::pair<std::string, LayerNeed>>> fetched_;
 };

@@ -1,8 +1,13 @@
 #include "cli/build_caches.h"
 
+#include <algorithm>
+
+#include "builder/cache_mounts.h"
+
 #include "cli/local_cache.h"
 #include "cli/registry_cache.h"
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 namespace imgb {
 
@@ -51,25 +56,58 @@ BlobsWithinReach BuildCaches::within_reach(const BuildResult& result, const std:
       activity.done();
     });
   }
-  for (const BuiltStep& step : result.steps) {
-    CacheRemote* remote = import_ ? import_->find_remote(step.layer.blob.digest) : nullptr;
-    if (!remote) continue;
-    if (auto repository = remote->repository()) mounts_.add(*repository, step.layer.blob.digest);
-    blobs.add(step.layer.blob, [&step, remote, this, stop](const Descriptor&) {
-      Activity activity(env_.progress(), "fetching from cache " + remote->name());
-      import_->fetch({&step.layer, 1}, true, activity, stop);
-      activity.done();
-    });
-  }
+  for (const BuiltStep& step : result.steps) reach(blobs, step.layer, stop);
   return blobs;
 }
 
-void BuildCaches::export_all(const BuildResult& result, const BlobStore& blobs, const std::stop_token& stop) {
+/// Of an imported cache: there when it is asked for.
+void BuildCaches::reach(BlobsWithinReach& blobs, const Layer& layer, const std::stop_token& stop) {
+  CacheRemote* remote = import_ ? import_->find_remote(layer.blob.digest) : nullptr;
+  if (!remote) return;
+  if (auto repository = remote->repository()) mounts_.add(*repository, layer.blob.digest);
+  blobs.add(layer.blob, [layer, remote, this, stop](const Descriptor&) {
+    Activity activity(env_.progress(), "fetching from cache " + remote->name());
+    import_->fetch({&layer, 1}, true, activity, stop);
+    activity.done();
+  });
+}
+
+/// What is here of the cache mounts, or was imported and never needed.
+void BuildCaches::add_mounts(CacheDocument& document, const CacheToSpec& spec, const BuildResult& result,
+                             BlobsWithinReach& blobs, const std::stop_token& stop) {
+  for (const std::string& id : spec.mounts) {
+    auto mount = std::ranges::find(result.cache_mounts, id, &BuiltMount::id);
+    auto warn = [&](std::string_view why) {
+      env_.progress().warn(fmt::format("cache mount {} is not exported: {}", printable(id), why));
+    };
+    if (mount == result.cache_mounts.end()) {
+      warn("no step of this build has it");
+      continue;
+    }
+    if (!mount->folder) {
+      warn("it begins with what its from= shows");
+      continue;
+    }
+    auto layer = pack_cache_mount(env_.store(), *mount->folder, {}, stop);
+    if (!layer && import_) layer = import_->find_mount(*mount->folder);
+    if (!layer) {
+      warn("it is not here");
+      continue;
+    }
+    reach(blobs, *layer, stop);
+    document.mounts.push_back({id, *mount->folder, document.layers.size()});
+    document.layers.push_back(*layer);
+  }
+  document = canonical(document);
+}
+
+void BuildCaches::export_all(const BuildResult& result, BlobsWithinReach& blobs, const std::stop_token& stop) {
   for (const Target& target : targets_) {
     if (!target.remote) continue;
     if (target.spec.type == CacheSpec::Type::registry) mounts();
     CacheDocument document = cache_document(result.steps, target.spec.mode);
     try {
+      add_mounts(document, target.spec, result, blobs, stop);
       export_cache(document, *target.remote, env_.store(), blobs, env_.progress(), stop);
     } catch (Error& e) {
       e.add_frame("exporting cache to " + target.remote->name());

@@ -30,10 +30,13 @@ class BuildCaches {
   /// The store, and the layers of the result and its steps that are not in it. Borrows this and the result.
   BlobsWithinReach within_reach(const BuildResult& result, const std::stop_token& stop);
   /// After the result was delivered, whose layers a registry then has.
-  void export_all(const BuildResult& result, const BlobStore& blobs, const std::stop_token& stop);
+  void export_all(const BuildResult& result, BlobsWithinReach& blobs, const std::stop_token& stop);
 
  private:
   std::unique_ptr<CacheRemote> make_remote(const CacheSpec& spec);
+  void add_mounts(CacheDocument& document, const CacheToSpec& spec, const BuildResult& result, BlobsWithinReach& blobs,
+                  const std::stop_token& stop);
+  void reach(BlobsWithinReach& blobs, const Layer& layer, const std::stop_token& stop);
 
   CliEnv& env_;
   RegistryAccess& access_;

@@ -1,6 +1,7 @@
 #include "cli/build_flags.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "builder/csv.h"
 #include "cli/flags.h"
@@ -78,6 +79,9 @@ void BuildFlags::describe(Flags& flags) {
   flags.number(jobs, "jobs", "NUMBER", "Steps at once");
   flags.list(labels, "label", "KEY=VALUE", "A label of the image");
   flags.boolean(load, "load", "Keep the image in the store, whatever the outputs are");
+  flags.text(lock, "lock", "FILE", "Write what the build took from outside, by digest; with --locked, read it")
+      .completes = Completes::file;
+  flags.boolean(locked, "locked", "Take from outside what the lock file says (imgb.lock beside the Dockerfile)");
   flags.size(memory, "m,memory", "Memory that a RUN step may use");
   flags.text(metadata_file, "metadata-file", "FILE", "Write digests and names as JSON").completes = Completes::file;
   flags.text(network, "network", "NETWORK", "Of RUN steps: default (private), host or none");
@@ -88,6 +92,7 @@ void BuildFlags::describe(Flags& flags) {
              "type=image or registry; oci, docker, tar or local with dest=PATH; PATH; or - for a tar");
   flags.text(platform, "platform", "PLATFORM", "Such as linux/arm64; this host's otherwise");
   flags.text(provenance, "provenance", "VALUE", "For scripts: false is all there is").hidden = true;
+  flags.boolean(offline, "offline", "Ask nobody: say at once what is not here");
   flags.boolean_or_word(pull, "pull", "Ask the registry for base images; --pull=never asks nobody");
   flags.boolean(push, "push", "Send the image to the registries of its names, and keep it here");
   flags.boolean(quiet, "q,quiet", "Show no progress; print the image's id");
@@ -193,6 +198,14 @@ std::vector<OutputSpec> make_outputs(const BuildFlags& flags) {
   return outputs;
 }
 
+std::string lock_file_of(const BuildFlags& flags) {
+  if (flags.lock) return *flags.lock;
+  bool from_elsewhere = flags.file == "-" || (!flags.file && flags.context == "-");
+  if (from_elsewhere) throw_error(ErrorKind::usage, "--locked: name the lock file with --lock FILE");
+  namespace fs = std::filesystem;
+  return (flags.file ? fs::path(*flags.file).parent_path() : fs::path(flags.context)) / "imgb.lock";
+}
+
 BuildRequest make_build_request(const BuildFlags& flags, const std::vector<std::string>& environment) {
   check_unsupported(flags);
   BuildRequest request;
@@ -226,6 +239,9 @@ BuildRequest make_build_request(const BuildFlags& flags, const std::vector<std::
   for (const std::string& text : flags.ulimits) request.limits.ulimits.push_back(parse_ulimit(text));
   request.jobs = static_cast<unsigned>(std::min<std::uint64_t>(flags.jobs.value_or(0), 1024));
   request.explain = flags.explain;
+  request.offline = flags.offline;
+  if (flags.locked && request.pull == PullPolicy::always)
+    throw_error(ErrorKind::usage, "--locked takes what the lock file says: --pull has no say in it");
   request.now = now();
   return request;
 }

@@ -17,12 +17,13 @@ struct BuildFlags {
   void describe(Flags& flags);
 
   std::string context;
-  std::optional<std::string> file, target, iid_file, metadata_file, platform, cpus;
+  std::optional<std::string> file, target, iid_file, metadata_file, platform, cpus, lock;
   std::vector<std::string> tags, build_args, build_contexts, labels, annotations, no_cache_filters, secrets, ssh,
       add_hosts, ulimits, outputs, allow, cache_from, cache_to;
   std::string pull = "false", network, security, isolation, on_error, provenance = "false", sbom = "false";
   std::optional<std::uint64_t> memory, shm_size, jobs;
-  bool no_cache = false, quiet = false, explain = false, load = false, push = false, remove = false;
+  bool no_cache = false, quiet = false, explain = false, load = false, push = false, remove = false, locked = false,
+       offline = false;
 };
 
 /// Where one --secret comes from.
@@ -46,6 +47,9 @@ std::pair<std::string, std::string> parse_annotation_flag(std::string_view text)
 
 /// Where the result goes: -o, --push, --load and -t together. Without any, into the store. Errors: usage, input.
 std::vector<OutputSpec> make_outputs(const BuildFlags& flags);
+
+/// --lock's file, or the one beside the Dockerfile. Error(usage) when there is none beside it: it comes from elsewhere.
+std::string lock_file_of(const BuildFlags& flags);
 
 /// What can be said without opening a file: everything of the request but Dockerfile, contexts, secrets and agents.
 /// `environment`: "K=V" each. Errors: usage, input.

@@ -35,6 +35,8 @@ void open_shell(CliEnv& env, Sandbox& sandbox, const StepSpec& failed, const Err
   running.wait();
 }
 
+constexpr std::uint64_t kMaxLockBytes = 16 << 20;
+
 class Build : public Verb {
  public:
   void describe(Flags& flags) override { flags_.describe(flags); }
@@ -52,6 +54,8 @@ class Build : public Verb {
     ImageWiring wiring(env, parse_isolation(flags_.isolation));
     BuildCaches caches(env, wiring.access(), flags_);
     caches.prepare(request);
+    if (flags_.offline) check_offline(outputs);
+    if (flags_.locked) read_lock(request);
     request.fetch_result = !std::ranges::all_of(outputs, is_push_alone);
     BuildInputs inputs(env.store(), wiring.snapshots());
     inputs.open(flags_, request, stop);
@@ -62,6 +66,26 @@ class Build : public Verb {
   }
 
  private:
+  void read_lock(BuildRequest& request) const {
+    request.lock_name = lock_file_of(flags_);
+    try {
+      request.lock = in_context([&] { return printable(request.lock_name); },
+                                [&] { return parse_lock(read_user_file(request.lock_name, kMaxLockBytes)); });
+    } catch (Error& e) {
+      e.set_hint(fmt::format("imgb build --lock {} makes it", printable(request.lock_name)));
+      throw;
+    }
+  }
+  void check_offline(const std::vector<OutputSpec>& outputs) const {
+    if (std::ranges::any_of(outputs, [](const OutputSpec& output) { return output.push; }))
+      throw Error(ErrorKind::usage, "--offline: nothing can be pushed");
+    auto is_registry = [](const CacheSpec& spec) { return spec.type == CacheSpec::Type::registry; };
+    for (const std::string& text : flags_.cache_from)
+      if (is_registry(parse_cache_from(text))) throw_error(ErrorKind::usage, "--offline: --cache-from is a registry");
+    for (const std::string& text : flags_.cache_to)
+      if (is_registry(parse_cache_to(text))) throw_error(ErrorKind::usage, "--offline: --cache-to is a registry");
+  }
+
   /// Layers that are where they are to go need not come here.
   static bool is_push_alone(const OutputSpec& output) {
     return output.type == OutputSpec::Type::image && output.push && !output.store && !output.force_compression;
@@ -140,6 +164,7 @@ class Build : public Verb {
       if (std::ranges::count(pushed, manifest.digest) == 0) pushed.push_back(manifest.digest);
     }
     caches.export_all(result, blobs, stop);
+    if (flags_.lock && !flags_.locked) write_user_file(*flags_.lock, render_lock(result.used));
     if (flags_.iid_file) write_user_file(*flags_.iid_file, result.config_digest.str());
     if (flags_.metadata_file)
       write_user_file(*flags_.metadata_file, render_metadata(manifest, result, outputs[0].names));

@@ -36,8 +36,19 @@ BaseImage base_image(Descriptor manifest, const Manifest& content, ImageConfig c
 
 std::optional<BaseImage> ImageSource::find_local(const Reference& name, const Platform& platform) {
   auto local = find_local_image(store_, name.canonical(), platform);
+  if (!local && name.digest()) local = find_by_digest(*name.digest(), platform);
   if (!local || !match_rank(platform, local->config.platform)) return std::nullopt;
   return base_image(local->descriptor, local->manifest, std::move(local->config));
+}
+
+/// A digest means itself, whatever the image is called here.
+std::optional<LocalImage> ImageSource::find_by_digest(const Digest& digest, const Platform& platform) {
+  auto size = store_.blobs().find_size(digest);
+  if (!size) return std::nullopt;
+  LocalImage local =
+      read_local_image(store_.blobs(), {.media_type = {}, .digest = digest, .size_bytes = *size}, platform);
+  local.descriptor.media_type = local.manifest.media_type;
+  return local;
 }
 
 BaseImage ImageSource::get_remote(const Reference& name, const Platform& platform, Activity& activity,

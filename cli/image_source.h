@@ -6,6 +6,7 @@
 #include "builder/sources.h"
 #include "cli/image_origin.h"
 #include "core/base/task.h"
+#include "core/store/local_image.h"
 #include "layerfs/snapshot_store.h"
 
 namespace imgb {
@@ -33,6 +34,7 @@ class ImageSource : public BaseImageSource {
     bool keep_name = false;
   };
   std::optional<BaseImage> find_local(const Reference& name, const Platform& platform);
+  std::optional<LocalImage> find_by_digest(const Digest& digest, const Platform& platform);
   BaseImage get_remote(const Reference& name, const Platform& platform, Activity& activity, std::stop_token stop);
   /// From the origin; `broken` is what is thrown when that fails, if it is set: why the local one cannot be used.
   BaseImage get_whole(const Reference& name, const Platform& platform, Activity& activity, std::stop_token stop,
