@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "builder/build_lock.h"
 #include "builder/environment.h"
 #include "builder/expand.h"
 #include "builder/named_images.h"
@@ -118,6 +119,8 @@ void add_yaml(List& list, const std::string& file, std::string_view text, const 
     const nlohmann::json* metadata = find(document, "metadata");
     if (find(document, "services") != nullptr && find(document, "apiVersion") == nullptr) {
       add_compose(list, file, document, options);
+    } else if (find(document, "imgbLock") != nullptr) {
+      for (const BuildLock::Image& image : parse_lock(text).images) list.add(image.image.canonical(), file);
     } else if (find(document, "apiVersion") != nullptr) {
       std::string name = metadata != nullptr ? text_at(*metadata, "name") : "";
       add_kubernetes(list, printable(fmt::format("{}: {} {}", file, text_at(document, "kind"), name), 256), document);

@@ -23,8 +23,8 @@ struct ListOptions {
 
 /// Every image that a file names, in its order, each name once. What kind of file it is, its content says: a Dockerfile
 /// (FROM, COPY --from, mounts), a compose file (services that are not built), Kubernetes YAML (every `image` of every
-/// document, image volumes), or a plain list, one name a line, "#" begins a comment. Errors: input (what is wrong in
-/// which line or service), DockerfileError.
+/// document, image volumes), a build's lock file (its images by digest), or a plain list, one name a line, "#" begins a
+/// comment. Errors: input (what is wrong in which line or service), DockerfileError.
 std::vector<ListedImage> read_image_list(const std::string& file, std::string_view text, const ListOptions& options);
 
 }  // namespace imgb

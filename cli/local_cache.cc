@@ -27,6 +27,17 @@ std::optional<Dir> find_folder(const std::filesystem::path& path) {
   }
 }
 
+/// A file that the folder should have and has not is the cache's fault, and not this host's.
+template <class Body>
+auto missing_is_not_found(Body body) {
+  try {
+    return body();
+  } catch (const SystemError& e) {
+    if (e.errno_value() != ENOENT) throw;
+    throw Error(ErrorKind::not_found, e.what());
+  }
+}
+
 /// Blobs in a layout that someone else may have written to.
 class LayoutFolder {
  public:
@@ -103,12 +114,12 @@ std::optional<CacheRemote::Content> LocalCache::find(const Platform& platform, A
   auto folder = find_folder(spec_.folder);
   if (!folder || !folder->find_stat(layout::kIndex)) return std::nullopt;
   origin_ = std::make_unique<LayoutOrigin>(store_, *std::move(folder));
-  LayoutOrigin::Found found = origin_->get_image(reference(), platform);
+  LayoutOrigin::Found found = missing_is_not_found([&] { return origin_->get_image(reference(), platform); });
   return Content{std::move(found.manifest), std::move(found.config)};
 }
 
 void LocalCache::fetch(const Descriptor& blob, Activity& activity, std::stop_token stop) {
-  origin_->fetch_blob(reference(), blob, nullptr, activity, std::move(stop));
+  missing_is_not_found([&] { origin_->fetch_blob(reference(), blob, nullptr, activity, stop); });
 }
 
 std::string LocalCache::put(const Descriptor& manifest, const BlobStore& blobs, Activity& activity,

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "builder/cache_import.h"
 #include "core/base/error.h"
 #include "layerfs/ingest.h"
@@ -10,12 +12,15 @@
 namespace imgb {
 
 void FakeImages::add(std::string_view name, BaseImage image) {
-  images_.emplace(Reference::parse(name).with_default_tag().canonical(), std::move(image));
+  images_.insert_or_assign(Reference::parse(name).with_default_tag().canonical(), std::move(image));
 }
 
 BaseImage FakeImages::resolve(const Reference& name, const Platform&, PullPolicy, Activity&, std::stop_token) {
   resolved.with([&](auto& names) { names.push_back(name.canonical()); });
   auto at = images_.find(name.canonical());
+  if (name.digest())
+    at = std::ranges::find_if(images_,
+                              [&](const auto& entry) { return entry.second.manifest.digest == *name.digest(); });
   if (at == images_.end()) throw_error(ErrorKind::not_found, "no image {}", name.familiar());
   return at->second;
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "builder/cache_export.h"
+#include "builder/cache_mounts.h"
 #include "core/store/publish.h"
 #include "tests/support/memory_cache.h"
 #include "tests/support/test_build.h"
@@ -167,6 +168,35 @@ TEST_F(Caches, AnImageTellsWhatItsOwnLayersWereMadeBy) {
   BuildResult found = second.build.run(request);
   EXPECT_EQ(found.steps_cached, 2u);
   EXPECT_EQ(found.manifest, made.manifest);
+}
+
+TEST_F(Caches, ACacheMountBeginsWithWhatWasExported) {
+  std::string dockerfile = "FROM base\nRUN --mount=type=cache,id=pip,uid=3,target=/c one\n";
+  first.build.runner.command = [&](const StepSpec&, const Dir&, Sink&) {
+    auto caches = first.build.store.folder(cache_mounts::kFolder);
+    for (const auto& entry : caches.list())
+      if (entry.type == FileType::directory) caches.open_dir(entry.name).replace_file("kept", "wheel", 0640);
+    return 0;
+  };
+  BuildResult made = first.run_alone(dockerfile);
+  ASSERT_EQ(made.cache_mounts.size(), 1u);
+  EXPECT_EQ(made.cache_mounts[0].id, "pip");
+  std::string folder = made.cache_mounts[0].folder.value();
+  CacheDocument document = cache_document(made.steps, CacheMode::max);
+  auto layer = pack_cache_mount(first.build.store, folder, {}, {});
+  ASSERT_TRUE(layer);
+  EXPECT_EQ(pack_cache_mount(first.build.store, folder, {}, {}), layer) << "packed again";
+  document.mounts.push_back({"pip", folder, document.layers.size()});
+  document.layers.push_back(*layer);
+  NoProgress silent;
+  export_cache(canonical(document), first.cache, first.build.store, first.build.store.blobs(), silent, {});
+  std::string content;
+  second.build.runner.command = [&](const StepSpec&, const Dir&, Sink&) {
+    content = second.build.store.folder(cache_mounts::kFolder).open_dir(folder).read_file("kept", 100);
+    return 0;
+  };
+  second.run("FROM base\nRUN --mount=type=cache,id=pip,uid=3,target=/c two\n");
+  EXPECT_EQ(content, "wheel");
 }
 
 TEST_F(Caches, AnImageWithoutAnInlineCacheIsAWarning) {
