@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/each_name.h"
+#include "cli/transfer_flags.h"
 #include "cli/wiring.h"
 #include "sandbox/rootless.h"
 
@@ -12,6 +13,7 @@ class Pull : public Verb {
     flags.text(platform_, "platform", "PLATFORM", "Such as linux/arm64; this host's otherwise");
     flags.boolean(quiet_, "q,quiet", "Show no progress");
     flags.boolean(unpack_, "unpack", "Unpack layers as they arrive; --unpack=false keeps the blobs alone");
+    retry_.describe(flags);
     flags.arguments(images_, "IMAGE", 1);
   }
 
@@ -19,7 +21,7 @@ class Pull : public Verb {
     if (unpack_) enter_user_namespace_if_needed();
     if (quiet_) env.set_progress("quiet");
     env.stop();
-    ImageWiring wiring(env);
+    ImageWiring wiring(env, Isolation::automatic, retry_.limits());
     LayerNeed need = unpack_ ? LayerNeed::unpacked : LayerNeed::blob;
     std::vector<std::string> ids;
     int exit_code = for_each_name(env, images_, [&](const std::string& image) {
@@ -33,6 +35,7 @@ class Pull : public Verb {
  private:
   std::optional<std::string> platform_;
   bool quiet_ = false, unpack_ = true;
+  RetryFlags retry_;
   std::vector<std::string> images_;
 };
 

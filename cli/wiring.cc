@@ -7,8 +7,10 @@
 
 namespace imgb {
 
-ImageWiring::ImageWiring(CliEnv& env, Isolation isolation)
-    : access_(environment_of_process(), env.user(), [&env](std::string text) { env.progress().warn(std::move(text)); }),
+ImageWiring::ImageWiring(CliEnv& env, Isolation isolation, RetryLimits retries)
+    : access_(
+          environment_of_process(), env.user(), [&env](std::string text) { env.progress().warn(std::move(text)); },
+          retries),
       registry_(env.store(), access_),
       isolation_(std::make_shared<HostIsolation>(isolation, env.store().folder("snapshots"))),
       snapshots_(env.store(), [isolated = isolation_] { return isolated->choice().form; }),

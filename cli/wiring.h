@@ -12,7 +12,7 @@ namespace imgb {
 /// before it is needed. Borrows the environment.
 class ImageWiring {
  public:
-  explicit ImageWiring(CliEnv& env, Isolation isolation = Isolation::automatic);
+  explicit ImageWiring(CliEnv& env, Isolation isolation = Isolation::automatic, RetryLimits retries = {});
   const std::shared_ptr<HostIsolation>& isolation() { return isolation_; }
   SnapshotStore& snapshots() { return snapshots_; }
   RegistryAccess& access() { return access_; }

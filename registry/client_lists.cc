@@ -89,9 +89,11 @@ void RegistryClient::delete_manifest(const Reference& name, Activity* activity, 
                  retrier_.run([&](int&) { session_.send(endpoint, call, no_body(), stop); }, stop, activity);
                } catch (const RegistryError& error) {
                  if (!says_unsupported(error, name)) throw;
+                 if (!name.digest())
+                   throw_error(ErrorKind::unsupported, "{} does not allow it by tag, perhaps by digest",
+                               endpoint.authority);
                  throw Error(ErrorKind::unsupported, fmt::format("{} does not allow it", endpoint.authority))
-                     .set_hint(name.digest() ? "its operator has to turn deletion on"
-                                             : "it may let manifests be deleted by digest, with all their tags");
+                     .set_hint("its operator has to turn deletion on");
                }
              });
 }

@@ -50,7 +50,7 @@ std::unique_ptr<Source> BlobsReader::open_blob(const Descriptor& blob, std::uint
 
 void BlobsReader::expect_blob(const Descriptor& blob) const {
   auto size = find_size(blob.digest);
-  if (!size) throw_error(ErrorKind::not_found, "blob {} is not in {}", blob.digest.str(), name_);
+  if (!size) throw_error(ErrorKind::not_found, "blob {} is not in {}", blob.digest.str(), place());
   if (*size != blob.size_bytes)
     throw_error(ErrorKind::corrupt, "blob {} has {} bytes, its manifest says {}", blob.digest.str(), *size,
                 blob.size_bytes);

@@ -25,7 +25,8 @@ class BlobsReader : public ImageReader {
  protected:
   virtual std::unique_ptr<Source> open(const Digest& digest) const = 0;  ///< Verifies; Error(not_found).
   virtual std::optional<std::uint64_t> find_size(const Digest& digest) const = 0;
-  virtual std::vector<Descriptor> roots() const = 0;  ///< What index.json lists: where referrers are found.
+  virtual std::string place() const { return name_; }  ///< That blobs are in, for messages.
+  virtual std::vector<Descriptor> roots() const = 0;   ///< What index.json lists: where referrers are found.
 
  private:
   std::string name_;
@@ -41,6 +42,7 @@ class StoreReader : public BlobsReader {
  protected:
   std::unique_ptr<Source> open(const Digest& digest) const override { return blobs_.open(digest); }
   std::optional<std::uint64_t> find_size(const Digest& digest) const override { return blobs_.find_size(digest); }
+  std::string place() const override { return "the store"; }
   std::vector<Descriptor> roots() const override { return roots_; }
 
  private:

@@ -142,5 +142,15 @@ TEST(RegistryErrors, CodesAreDataAndStatusesHaveKinds) {
   EXPECT_STREQ(registry_error("x", {502, {}, {}}, "<html>nginx</html>", 0).what(), "x: 502 Bad Gateway");
 }
 
+TEST(RetryLimitsOfUsers, TriesAndWaitsAreWhatWasAskedFor) {
+  RetryLimits limits = retry_limits(2, std::chrono::seconds(3));
+  EXPECT_EQ(find_wait({1, 503, {}}, limits, 0.5), std::chrono::seconds(3));
+  EXPECT_EQ(find_wait({2, TransportFailure::connect, {}}, limits, 0.1), std::chrono::seconds(3));
+  EXPECT_EQ(find_wait({2, 503, std::chrono::seconds(20)}, limits, 0.5), std::chrono::seconds(20)) << "Retry-After";
+  EXPECT_FALSE(find_wait({3, 503, {}}, limits, 0.5));
+  EXPECT_FALSE(find_wait({1, 503, {}}, retry_limits(0, {}), 0.5));
+  EXPECT_FALSE(find_wait({1, 403, {}}, retry_limits(9, {}), 0.5)) << "what does not get better is not tried again";
+}
+
 }  // namespace
 }  // namespace imgb
