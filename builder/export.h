@@ -54,7 +54,7 @@ void write_root_folder(Store& store, SnapshotStore& snapshots, std::span<const L
 struct ConvertOptions {
   std::optional<Compression> compression;
   std::optional<int> level;
-  bool force = false;    ///< Also layers that are compressed in another way; else only uncompressed ones.
+  bool force = false;        ///< Also layers that are compressed in another way; else only uncompressed ones.
   std::optional<bool> same;  ///< With `force`: also layers that are so compressed; unset: when there is a level.
   bool docker_types = false, oci_types = false;
   std::map<std::string, std::string> annotations;  ///< Added to the manifest.

@@ -1,6 +1,7 @@
 #include "sandbox/host_labels.h"
 
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
