@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/serve_tls.h"
 #include "cli/served_catalog.h"
+#include "cli/served_files.h"
 #include "cli/signals.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
@@ -49,6 +50,8 @@ class Serve : public Verb {
     Served served = open(env);
     server::Service service(*served.catalog);
     if (served.through) service.set_upstream(*served.through);
+    ServedFiles files(env);
+    service.set_file_lister([&](const Layer& layer, const server::BlobFile& blob) { return files.list(layer, blob); });
     if (htpasswd_) service.gate().set(read_accounts(*htpasswd_));
     std::optional<AccessLog> log;
     if (!quiet_) log.emplace();
@@ -57,6 +60,7 @@ class Serve : public Verb {
     signals.forward([&](int number) { take_signal(env, service, stop, number); });
     warn(env);
     env.print_line(join(http.addresses(), " "));
+    std::stop_callback stop_files(stop.get_token(), [&] { files.stop(); });
     http.run(stop.get_token());
     signals.forward(nullptr);
     return 0;

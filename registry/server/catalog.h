@@ -66,6 +66,8 @@ class Catalog {
   virtual CatalogWriter* writer() { return nullptr; }  ///< nullptr: read-only. Lives as long as the catalog.
 };
 
+/// The blob as a stream that ends with Error(corrupt) when its bytes are another's.
+std::unique_ptr<Source> open_verified(const BlobFile& blob, const Digest& digest);
 /// Reads all of it, at most `max_bytes`; Error(corrupt) when it is longer, cut short, or another's content.
 std::string read_verified(const BlobFile& blob, const Digest& digest, std::uint64_t max_bytes);
 

@@ -24,8 +24,8 @@ std::string single(std::string_view name, std::string_view type, std::string_vie
 
 std::string_view name_of(const Route& route) {
   constexpr std::array<std::string_view, std::variant_size_v<Route>> kNames = {
-      "unknown", "page",     "healthz", "metrics",   "base",    "catalog",
-      "tags",    "manifest", "blob",    "referrers", "uploads", "upload"};
+      "unknown",  "page", "healthz",   "metrics", "base",   "catalog", "tags",
+      "manifest", "blob", "referrers", "uploads", "upload", "files"};
   return kNames[route.index()];
 }
 

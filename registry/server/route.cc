@@ -155,6 +155,19 @@ Route api_route(const std::vector<std::string>& words, const Query& query) {
   return route::Referrers{std::move(found.repository), *digest, value_of(query, "artifactType")};
 }
 
+constexpr std::string_view kFiles = "/_imgb/files/";
+
+/// "REPOSITORY/DIGEST"
+Route files_route(const std::string& rest, const Query& query) {
+  std::size_t slash = rest.rfind('/');
+  if (slash == std::string::npos) return BadRoute{404, "UNSUPPORTED", "there is nothing of this name"};
+  Found found = find_repository(rest.substr(0, slash), query);
+  if (found.problem) return *found.problem;
+  auto digest = Digest::find(rest.substr(slash + 1));
+  if (!digest) return bad_digest(rest.substr(slash + 1));
+  return route::LayerFiles{std::move(found.repository), *digest};
+}
+
 }  // namespace
 
 std::optional<std::string> served_name(const std::string& domain, const std::string& path) {
@@ -177,6 +190,7 @@ Route parse_route(std::string_view target) {
   if (*path == "/healthz") return route::Health{};
   if (*path == "/metrics") return route::Metrics{};
   if (*path == "/v2" || *path == "/v2/") return route::Base{};
+  if (path->starts_with(kFiles)) return files_route(path->substr(kFiles.size()), *query);
   if (!path->starts_with("/v2/")) return BadRoute{404, "UNSUPPORTED", "there is nothing of this name"};
   std::vector<std::string> words;
   for (std::string_view word : split(std::string_view(*path).substr(4), '/')) words.emplace_back(word);

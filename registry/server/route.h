@@ -63,6 +63,11 @@ struct Upload {
   std::string id;
   std::optional<Digest> digest;  ///< This request ends it.
 };
+/// Of the page for people: what a layer holds.
+struct LayerFiles {
+  Repository repository;
+  Digest digest;
+};
 }  // namespace route
 
 /// A path or a query that cannot be asked, as an error of the specification.
@@ -71,8 +76,9 @@ struct BadRoute {
   std::string_view code;
   std::string message;
 };
-using Route = std::variant<BadRoute, route::Page, route::Health, route::Metrics, route::Base, route::Repositories,
-                           route::Tags, route::Manifest, route::Blob, route::Referrers, route::Uploads, route::Upload>;
+using Route =
+    std::variant<BadRoute, route::Page, route::Health, route::Metrics, route::Base, route::Repositories, route::Tags,
+                 route::Manifest, route::Blob, route::Referrers, route::Uploads, route::Upload, route::LayerFiles>;
 
 /// What a request target asks for. Pure; takes any bytes. Spec: OCI distribution-spec 1.1, "API".
 /// Names, tags and digests that come out of it follow their grammars (V96): nothing in them leads out of a folder.

@@ -1,8 +1,10 @@
 #include "registry/server/service.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/base/text.h"
+#include "core/oci/image_config.h"
 #include "registry/server/page.h"
 #include "registry/server/refusal.h"
 #include "registry/url.h"
@@ -90,6 +92,8 @@ std::optional<Service::Step> Service::read(const RequestHead& head, const Route&
   if (const auto* asked = std::get_if<route::Tags>(&route)) return later([this, a = *asked] { return tags(a); });
   if (const auto* asked = std::get_if<route::Repositories>(&route))
     return later([this, a = *asked] { return repositories(a); });
+  if (const auto* asked = std::get_if<route::LayerFiles>(&route))
+    return std::make_unique<LateAnswer>([this, a = *asked] { return layer_files(a); }, true);
   if (const auto* asked = std::get_if<route::Referrers>(&route))
     return later([this, a = *asked] { return referrers(a); });
   return std::nullopt;
@@ -284,6 +288,28 @@ Reply Service::tags(const route::Tags& asked) {
   Reply reply = json_reply({{"name", asked.repository.asked}, {"tags", page.names}});
   link_next(reply, page, "/v2/" + asked.repository.asked + "/tags/list", asked.pages, asked.repository.ns);
   return reply;
+}
+
+/// With the DiffId that the image's config gives it.
+std::optional<Layer> Service::find_layer_of(const ServedManifest& image, const Digest& digest) const {
+  if (image.blobs.empty()) return std::nullopt;
+  std::span<const Descriptor> layers(image.blobs.data(), image.blobs.size() - 1);  // the config is the last
+  auto found = std::ranges::find(layers, digest, &Descriptor::digest);
+  auto config = found == layers.end() ? std::nullopt : catalog_.find_blob(image.blobs.back().digest);
+  if (!config) return std::nullopt;
+  auto read = parse_image_config(read_verified(*config, image.blobs.back().digest, kMaxManifestBytes));
+  return layers_of(image.descriptor.digest, layers, read)[static_cast<std::size_t>(found - layers.begin())];
+}
+
+Reply Service::layer_files(const route::LayerFiles& asked) {
+  auto all = contents();
+  auto blob = catalog_.find_blob(asked.digest);
+  for (const auto& [digest, _] : all->manifests) {
+    auto image = blob && list_files_ && all->holds(asked.repository.name, digest) ? manifests_.find(digest) : nullptr;
+    auto layer = image ? find_layer_of(*image, asked.digest) : std::nullopt;
+    if (layer) return text_reply("application/json", list_files_(*layer, *blob));
+  }
+  return error_reply(404, "BLOB_UNKNOWN", fmt::format("the files of {} are not known here", asked.digest.str()));
 }
 
 Reply Service::referrers(const route::Referrers& asked) {

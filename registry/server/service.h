@@ -1,9 +1,11 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <variant>
 
 #include "core/base/task.h"
+#include "core/oci/layer.h"
 #include "registry/server/catalog.h"
 #include "registry/server/contents.h"
 #include "registry/server/gate.h"
@@ -39,6 +41,10 @@ class Service {
   /// What is not here is brought from there, as far as it covers the names. Borrows it. Before the first request.
   void set_upstream(Upstream& upstream) { upstream_ = &upstream; }
 
+  /// Says as JSON what files a layer has, for the page; without it nobody does. Before the first request.
+  using ListFiles = std::function<std::string(const Layer& layer, const BlobFile& blob)>;
+  void set_file_lister(ListFiles list) { list_files_ = std::move(list); }
+
   Gate& gate() { return gate_; }
   Metrics& metrics() { return metrics_; }
   Verifier::Counts checked() const { return verifier_.counts(); }
@@ -59,6 +65,8 @@ class Service {
   Reply repositories(const route::Repositories& asked);
   Reply tags(const route::Tags& asked);
   Reply referrers(const route::Referrers& asked);
+  Reply layer_files(const route::LayerFiles& asked);
+  std::optional<Layer> find_layer_of(const ServedManifest& image, const Digest& digest) const;
   Reply metrics_page() const;
 
   Catalog& catalog_;
@@ -66,6 +74,7 @@ class Service {
   Metrics metrics_;
   std::optional<Receiver> receiver_;
   Upstream* upstream_ = nullptr;
+  ListFiles list_files_;
   Manifests manifests_;
   Verifier verifier_;
   struct Made {

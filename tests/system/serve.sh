@@ -20,6 +20,12 @@ imgb tag team/app:1 team/late:3
 imgb --root "$work/second" pull -q "$server/team/late:3" >/dev/null
 equal "$(imgb --root "$work/second" run --rm --network none "$server/team/late:3" cat /built)" built
 
+# The page for people, and what it asks for beside the registry itself: the files of a layer.
+contains "$(curl -si "http://$server/")" "Content-Security-Policy: default-src 'none'"
+layer=$(skopeo inspect --raw --tls-verify=false "docker://$server/team/app:1" | jq -r '.layers[-1].digest')
+equal "$(curl -s "http://$server/_imgb/files/team/app/$layer" | jq -r '.files[] | select(.path == "/built") | .type')" file
+equal "$(code "http://$server/_imgb/files/team/none/$layer")" 404
+
 # It is read-only.
 equal "$(code -X DELETE "http://$server/v2/team/app/manifests/1")" 405
 equal "$(code -X POST "http://$server/v2/team/app/blobs/uploads/")" 405

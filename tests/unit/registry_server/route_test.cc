@@ -91,7 +91,10 @@ TEST(Route, V96PathsThatLeadElsewhereAreRefused) {
                              "/v2/a/manifests/",
                              "/v2/a/manifests/x%zz",
                              "/v2/a/blobs/md5:00",
-                             "/v2/a/manifests/sha256:short"})
+                             "/v2/a/manifests/sha256:short",
+                             "/_imgb/files/../x",
+                             "/_imgb/files/x",
+                             "/_imgb/../etc/passwd"})
     EXPECT_GE(refusal(target), 400) << target;
   EXPECT_EQ(refusal("/v2/" + std::string(300, 'a') + "/manifests/x"), 400);
   EXPECT_EQ(refusal("/v2/" + std::string(kMaxTargetBytes, 'a') + "/manifests/x"), 414);
