@@ -30,8 +30,8 @@ template <class Place, class Owned>
 class Owning : private Holder<Owned>, public Place {
  public:
   template <class... Arguments>
-  explicit Owning(std::unique_ptr<Owned> owned, Arguments&&... arguments)
-      : Holder<Owned>{std::move(owned)}, Place(*this->owned, std::forward<Arguments>(arguments)...) {}
+  explicit Owning(std::unique_ptr<Owned> place, Arguments&&... arguments)
+      : Holder<Owned>{std::move(place)}, Place(*this->owned, std::forward<Arguments>(arguments)...) {}
 };
 
 /// Every blob of it is here.
