@@ -1,31 +1,24 @@
-#include <map>
-
 #include "builder/export.h"
 #include "cli/commands.h"
 #include "cli/copy_place.h"
+#include "cli/mount_sources.h"
 #include "cli/transfer_flags.h"
 #include "core/base/error.h"
 #include "core/base/text.h"
 #include "core/store/blob_places.h"
 #include "core/store/copy_image.h"
-#include "core/store/gc.h"
 #include "registry/registry_places.h"
 
 namespace imgb {
 namespace {
 
-/// By blob: a repository of the name's registry, another one than the name's, that an image here has its name from.
-std::map<Digest, std::string> mount_sources(Store& store, const Reference& name) {
-  std::map<Digest, std::string> sources;
+/// What the images here have from the name's registry.
+MountSources mount_sources(Store& store, const Reference& name) {
+  MountSources sources;
   for (const NamedImage& image : store.images().list()) {
     auto its = Reference::find(image.name);
-    if (!its || its->domain() != name.domain() || its->path() == name.path()) continue;
-    try {
-      for (const Digest& blob : reachable({&image.descriptor, 1}, manifests_of(store.blobs())))
-        sources.try_emplace(blob, its->path());
-    } catch (const Error& e) {
-      if (e.kind() != ErrorKind::corrupt) throw;  // that image is of no help
-    }
+    if (its && its->domain() == name.domain() && its->path() != name.path())
+      sources.add_image(store, *its, image.descriptor);
   }
   return sources;
 }
@@ -55,10 +48,7 @@ class Push : public Verb {
         environment_of_process(), env.user(), [&env](std::string text) { env.progress().warn(std::move(text)); },
         retry_.limits());
     auto sources = mount_sources(env.store(), name);
-    RegistryWriter to(access.client, name, [&](const Digest& blob) {
-      auto source = sources.find(blob);
-      return source == sources.end() ? std::string() : source->second;
-    });
+    RegistryWriter to(access.client, name, [&](const Digest& blob) { return sources.find(name, blob); });
     CopyResult result = while_showing(env, "pushing " + name.familiar(), [&](Activity& activity) {
       StoreReader from(env.store().blobs(), image_, convert_image(env.store(), image, conversion, stop));
       CopyResult pushed = copy_image(from, to, {.platforms = platforms}, &activity, stop);

@@ -33,7 +33,7 @@ build_on() {  # MACHINE FLAGS...
 make_machine one
 make_machine two
 find "$work/two/project" -exec touch -d '2001-02-03' {} +
-chown -R 1234:4321 "$work/two/project" 2>/dev/null || true
+((EUID != 0)) || chown -R 1234:4321 "$work/two/project"
 
 # The first machine fills the cache; there was none, which is a warning.
 digest=$(build_on one -t "$registry/team/app:1" --push --cache-from "$cache" --cache-to "type=registry,ref=$cache,mode=max" 2>"$work/log")
