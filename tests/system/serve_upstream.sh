@@ -39,7 +39,9 @@ equal "$(code -X POST "http://$server/v2/library/large/blobs/uploads/")" 405
 
 # Its registry is away: what is here is served, to a new server too.
 kill "${background[0]}"
-wait "${background[0]}" || true
+code=0
+wait "${background[0]}" || code=$?
+equal "$code" 143 "how the registry ends"
 imgb --root "$work/second" pull -q --unpack=false "$server/library/large:1" >/dev/null
 kill "$server_pid"
 wait "$server_pid"
